@@ -1,0 +1,107 @@
+"""The csv reader agrees with a plain one on every valid file and names the line of every fault."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fer_kit.csvfile import read_csv
+from fer_kit.dataset import load_faces
+
+HEADER = "emotion,pixels,Usage\n"
+GOOD = " ".join(["7"] * 2304)
+
+
+def write(tmp_path, *rows, header=HEADER):
+    path = tmp_path / "fer2013.csv"
+    path.write_text(header + "\n".join(rows) + "\n")
+    return path
+
+
+def row(emotion=3, pixels=GOOD, usage="Training"):
+    return f"{emotion},{pixels},{usage}"
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 5), ending=st.sampled_from(["\n", "\r\n"]))
+def test_reads_what_was_written(tmp_path, seed, count, ending):
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (count, 48, 48), np.uint8)
+    labels, usage = rng.integers(0, 7, count), rng.choice(["Training", "PublicTest", "PrivateTest"], count)
+    rows = [row(k, " ".join(map(str, i.ravel())), u) for i, k, u in zip(images, labels, usage, strict=True)]
+    path = tmp_path / "fer2013.csv"
+    path.write_bytes((HEADER.strip() + ending + ending.join(rows) + ending).encode())
+    read = read_csv(path)
+    assert np.array_equal(read[0], images)
+    assert np.array_equal(read[1], labels)
+    assert np.array_equal(read[2], usage)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(alphabet='0123456789 ,.-+\t"aTrining\n', max_size=40), place=st.integers(0, 2303))
+def test_any_change_of_a_row_is_read_as_numbers_or_refused_by_line(tmp_path, text, place):
+    numbers = GOOD.split()
+    numbers[place] = text
+    try:
+        images, _, _ = read_csv(write(tmp_path, row(), row(pixels=" ".join(numbers))))
+    except ValueError as error:
+        assert "fer2013.csv, line" in str(error)
+    else:
+        assert images[1].ravel()[place] == int(text.strip().strip('"'))
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (row(pixels=GOOD[:-2]), "has 2,303 pixels, not 2,304"),
+        (row(pixels=GOOD + " 1"), "has 2,305 pixels"),
+        (row(pixels=GOOD[:-1] + "256"), "pixel 2303 is '256', not a number from 0 to 255"),
+        (row(pixels="-1" + GOOD[1:]), "pixel 0 is '-1'"),
+        (row(pixels="7.5" + GOOD[1:]), "pixel 0 is '7.5'"),
+        (row(pixels=""), "has 0 pixels"),
+        (row(emotion=9), "emotion is '9', not a code from 0 to 6"),
+        (row(emotion="happy"), "emotion is 'happy'"),
+        (row(usage="Testing"), "Usage is 'Testing', not one of Training, PublicTest, PrivateTest"),
+        ("3," + GOOD, "has 2 columns"),
+        ("", "has 1 columns"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path, bad, message):
+    with pytest.raises(ValueError, match=r"fer2013.csv, line 3: ") as error:
+        read_csv(write(tmp_path, row(), bad, row()))
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "message"),
+    [
+        ("emotion,Usage\n", [], "no column pixels"),
+        ("", ["hello"], "no column emotion and no column pixels and no column usage"),
+        (HEADER, [], "has a header and no rows"),
+    ],
+)
+def test_bad_files(tmp_path, header, rows, message):
+    with pytest.raises(ValueError, match=message):
+        read_csv(write(tmp_path, *rows, header=header))
+
+
+def test_empty_file(tmp_path):
+    (tmp_path / "fer2013.csv").write_text("")
+    with pytest.raises(ValueError, match="is empty"):
+        read_csv(tmp_path / "fer2013.csv")
+
+
+def test_columns_in_another_order_with_spaces_quotes_and_leading_zeros(tmp_path):
+    path = write(
+        tmp_path, f'"4"," PublicTest","{GOOD.replace("7", "007", 1)}"', header='"emotion", Usage," pixels"\n'
+    )
+    images, labels, usage = read_csv(path)
+    assert (images == 7).all()
+    assert (labels.tolist(), usage.tolist()) == ([4], ["PublicTest"])
+
+
+def test_loads_as_faces_that_know_their_lines(tmp_path):
+    path = write(tmp_path, *(row(k % 7) for k in range(14)))
+    faces = load_faces(path, cache=False)
+    assert len(faces) == 14
+    assert faces.files[0] == "line 2"
