@@ -1,16 +1,14 @@
 """The one dataset object: `FaceSet`, grey 48x48 faces with labels and usage."""
 
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fer_kit.emotions import EMOTIONS, USAGES
+from fer_kit.files import replacing
 
 SIZE = 48
 """Height and width of a face in pixels."""
@@ -129,6 +127,14 @@ class FaceSet:
         rng = np.random.default_rng(seed)
         return self[np.sort(rng.permutation(len(self))[:count])]
 
+    def limit(self, count, seed=0):
+        """Return at most `count` random faces of each usage, in their old order; None means all of them."""
+        if count is None:
+            return self
+        rng = np.random.default_rng(seed)
+        rows = [rng.permutation(np.flatnonzero(self.usage == u))[:count] for u in USAGES]
+        return self[np.sort(np.concatenate(rows))]
+
     def split(self, fraction=0.2, seed=0):
         """Split into (rest, held out), taking `fraction` of each emotion, rounded up (murphy-split).
 
@@ -190,16 +196,8 @@ class FaceSet:
 
     def save(self, path):
         """Write the faces to one `.npz` file, all or nothing: an interrupted save leaves no file."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-        try:
-            with os.fdopen(handle, "wb") as out:
-                np.savez(out, **{f: np.asarray(getattr(self, f)) for f in self.__dataclass_fields__})
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with replacing(path) as out:
+            np.savez(out, **{f: np.asarray(getattr(self, f)) for f in self.__dataclass_fields__})
 
     @classmethod
     def load(cls, path):

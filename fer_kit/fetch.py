@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fer_kit.archive import FolderImages
 from fer_kit.dataset import HOW_TO_GET_IT, load_faces
+from fer_kit.files import replacing
 
 HANDLE = "msambare/fer2013"
 FINGERPRINT = "e9833f7aead18f9c"
@@ -23,7 +24,7 @@ def fetch(folder="data"):
     faces = load_faces(target)
     if faces.fingerprint != FINGERPRINT:
         raise ValueError(
-            f"{target} is not the original FER-2013 (fingerprint {faces.fingerprint}, expected {FINGERPRINT}); "
+            f"{target} is not the original FER-2013 (fingerprint {faces.fingerprint}, not {FINGERPRINT}); "
             f"`python -m fer_kit doctor {target}` tells how it differs"
         )
     return faces
@@ -47,13 +48,7 @@ def _download():
 
 def _pack(folder, target):
     """Put the downloaded files into one archive, all or nothing: it opens faster than 35,887 files."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial")
     files = FolderImages(folder)
-    try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-            for name in files:
-                archive.writestr(name, files[name])
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(target) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name in files:
+            archive.writestr(name, files[name])

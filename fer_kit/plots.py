@@ -38,7 +38,7 @@ def colours(names):
 
 
 def stamp(figure, source):
-    """Write dataset and profile in small type under a figure, so that a smoke run is never taken for a result.
+    """Write dataset and profile in small type under a figure: a smoke run must not look like a result.
 
     Also takes the figure out of pyplot's hands: a notebook shows it once, where a cell ends with it.
     """
@@ -134,7 +134,7 @@ def pixel_histogram(values, title, xlabel, source=""):
 
 
 def flow_diagram(steps, title):
-    """Draw a system as boxes joined by arrows; `steps` is a list of (name, detail) (choudhari-fig1, zhao-fig1)."""
+    """Draw a system as boxes joined by arrows; `steps` is a list of (name, detail) (choudhari-fig1)."""
     figure, axis = plt.subplots(figsize=(2.2 * len(steps), 1.9))
     for i, (name, detail) in enumerate(steps):
         style = {"boxstyle": "round,pad=0.04", "facecolor": "#E8F1F8", "edgecolor": "#0072B2"}

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import warnings
 from importlib import metadata
 
 from fer_kit import settings
@@ -12,12 +11,11 @@ def setup():
     """Set the plot style; print versions and profile, so that no output is mistaken for another."""
     from fer_kit.plots import use_style
 
+    settings.quieten_tensorflow()
     use_style()
-    backend = settings.backend()
-    packages = ["fer-kit", "keras", backend, "numpy"]
-    versions = " · ".join(f"{p} {_version(p)}" for p in dict.fromkeys(packages))
+    packages = ["fer-kit", "keras", settings.backend(), "numpy"]
     profile = settings.profile()
-    print(f"{versions} · Python {platform.python_version()}")
+    print(" · ".join(f"{p} {_version(p)}" for p in packages), f"· Python {platform.python_version()}")
     print(f"Profile {profile.name}: {profile.meaning}.")
 
 
@@ -27,12 +25,8 @@ def check_hardware():
     if gpus:
         print(f"GPU: {', '.join(gpus)}")
         return
-    print(f"CPU with {os.cpu_count()} cores")
-    warnings.warn(
-        "No GPU found: everything runs, training takes longer. In Colab choose Runtime, "
-        "Change runtime type, GPU; the profile `lab` fits a CPU.",
-        stacklevel=2,
-    )
+    print(f"No GPU found, computing on {os.cpu_count()} CPU cores: everything runs, training takes longer.")
+    print("In Colab, choose Runtime, Change runtime type, GPU. The profile `lab` fits a CPU.")
 
 
 def gpu_names():

@@ -62,3 +62,8 @@ def output_dir():
 def backend():
     """Return the Keras backend asked for by KERAS_BACKEND, `tensorflow` when it is not set."""
     return os.environ.get("KERAS_BACKEND", "tensorflow")
+
+
+def quieten_tensorflow():
+    """Keep TensorFlow from filling the first cell with notes on its CPU kernels; to call before importing it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

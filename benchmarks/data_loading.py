@@ -1,0 +1,103 @@
+"""Loading FER-2013 beside the usual ways, in one run: `python benchmarks/data_loading.py fer2013.zip`.
+
+Writes the unpacked folders and a full-size csv into a temporary folder. Each way is run three times in turn
+and the best time is shown; the first run of each warms the disk cache.
+"""
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fer_kit.dataset import load_faces
+from fer_kit.doctor import examine
+from fer_kit.sample import draw_sample
+
+
+def usual_folders(folder):
+    import keras
+
+    for part in ("train", "test"):
+        data = keras.utils.image_dataset_from_directory(
+            folder / part,
+            color_mode="grayscale",
+            image_size=(48, 48),
+            batch_size=256,
+            shuffle=False,
+            verbose=False,
+        )
+        for _ in data:
+            pass
+
+
+def usual_split(path):
+    table = pd.read_csv(path)
+    return np.array([row.split() for row in table["pixels"]], dtype=np.uint8)
+
+
+def usual_fromstring(path):
+    table = pd.read_csv(path)
+    return np.stack([np.fromstring(row, dtype=np.uint8, sep=" ") for row in table["pixels"]])
+
+
+def write_csv(faces, path):
+    with path.open("w") as out:
+        out.write("emotion,pixels,Usage\n")
+        for image, label, usage in zip(faces.images, faces.labels, faces.usage, strict=True):
+            out.write(f"{label},{' '.join(map(str, image.ravel().tolist()))},{usage}\n")
+
+
+def seconds(work, *arguments, times=3):
+    best = np.inf
+    for _ in range(times):
+        start = time.perf_counter()
+        work(*arguments)
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def peak_megabytes(path):
+    """Peak memory of a fresh process that reads `path` without the cache."""
+    code = f"from fer_kit.dataset import load_faces; load_faces({str(path)!r}, cache=False)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def main(archive):
+    with tempfile.TemporaryDirectory() as place:
+        folder, csv = Path(place) / "fer2013", Path(place) / "fer2013.csv"
+        zipfile.ZipFile(archive).extractall(folder)
+        faces = load_faces(archive)
+        write_csv(faces, csv)
+        load_faces(csv)
+        rows = [
+            ("archive, load_faces", seconds(lambda: load_faces(archive, cache=False))),
+            ("archive, second open", seconds(lambda: load_faces(archive))),
+            ("folders, load_faces", seconds(lambda: load_faces(folder))),
+            ("folders, image_dataset_from_directory", seconds(usual_folders, folder)),
+            ("csv, load_faces", seconds(lambda: load_faces(csv, cache=False))),
+            ("csv, second open", seconds(lambda: load_faces(csv))),
+            ("csv, pandas and fromstring", seconds(usual_fromstring, csv)),
+            ("csv, pandas and split", seconds(usual_split, csv, times=1)),
+            ("doctor, whole dataset", seconds(lambda: examine(load_faces(archive)), times=1)),
+            ("sample", seconds(draw_sample)),
+        ]
+        for name, value in rows:
+            print(f"{name:40} {value:7.2f} s")
+        took = dict(rows)
+        folders = took["folders, image_dataset_from_directory"] / took["archive, load_faces"]
+        split = took["csv, pandas and split"] / took["csv, load_faces"]
+        fromstring = took["csv, pandas and fromstring"] / took["csv, load_faces"]
+        print(f"archive against image_dataset_from_directory: {folders:.1f}x")
+        print(f"csv against split {split:.1f}x, against fromstring {fromstring:.1f}x")
+        print(f"csv, peak memory of the process {peak_megabytes(csv):.0f} MB")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
