@@ -1,0 +1,124 @@
+"""The built-in sample: its counts, its defects, the same faces for the same seed, and what the faces show."""
+
+import numpy as np
+import pytest
+
+from fer_kit.action_units import ACTION_UNITS, PROTOTYPES
+from fer_kit.emotions import EMOTIONS, OFFICIAL_COUNTS
+from fer_kit.sample import CONFUSED_WITH, draw_face, draw_sample, true_labels
+
+
+@pytest.fixture(scope="module")
+def tenth():
+    """A sample of a tenth of FER-2013's size, and what its faces really show."""
+    return draw_sample(3589), true_labels(3589)
+
+
+def test_it_has_the_asked_number_of_grey_faces(faces):
+    assert faces.images.shape == (700, 48, 48)
+    assert faces.images.dtype == np.uint8
+    assert faces.source == "built-in sample"
+    assert faces.files[17] == "sample/Training_00017"
+
+
+@pytest.mark.parametrize("count", [21, 22, 100, 1000])
+def test_every_emotion_is_in_every_usage(count):
+    sample = draw_sample(count)
+    assert len(sample) == count
+    assert (sample.counts().to_numpy() >= 1).all()
+
+
+def test_proportions_are_those_of_fer_2013(tenth):
+    counts = tenth[0].counts()
+    official = np.array(list(OFFICIAL_COUNTS.values())).T
+    assert np.abs(counts.to_numpy() - official / 10).max() < 1.5
+
+
+def test_too_few_faces_are_refused():
+    with pytest.raises(ValueError, match="at least 21 faces"):
+        draw_sample(20)
+
+
+def test_a_seed_stands_for_the_same_faces_whatever_numpy_s_global_state(faces):
+    np.random.seed(1)
+    assert draw_sample(700).fingerprint == faces.fingerprint
+    assert draw_sample(700, seed=1).fingerprint != faces.fingerprint
+
+
+def test_some_labels_are_wrong_and_known(tenth):
+    sample, truth = tenth
+    seen = truth >= 0
+    wrong = seen & (truth != sample.labels)
+    assert 0.025 < wrong.mean() < 0.06
+
+
+def test_blank_images_are_the_constant_ones(tenth):
+    sample, truth = tenth
+    constant = sample.images.reshape(len(sample), -1).std(axis=1) == 0
+    assert constant.sum() >= 3
+    np.testing.assert_array_equal(constant, truth < 0)
+
+
+def test_copies_twins_and_conflicts_are_there_to_be_found(tenth):
+    training, private = tenth[0].training, tenth[0].private_test
+    _, group = np.unique(training.digests, return_inverse=True)
+    labels = [set(training.labels[group == g]) for g in np.flatnonzero(np.bincount(group) > 1)]
+    assert len(labels) > 30
+    assert sum(len(found) > 1 for found in labels) >= 3
+    assert 10 <= private.has_twin_in(training).sum() <= 60
+
+
+def test_copies_show_the_same_emotion(faces):
+    truth = true_labels(700)
+    for digest in np.unique(faces.digests):
+        assert len(set(truth[faces.digests == digest])) == 1
+
+
+def test_even_a_small_sample_has_each_defect(faces):
+    training = faces.training
+    assert (true_labels(700) < 0).any()
+    assert training.has_twin_in(faces.private_test.join(faces.public_test)).any()
+    assert len(set(training.digests)) < len(training)
+
+
+def test_faces_are_neither_black_nor_white_and_differ(tenth):
+    seen = tenth[0].images[tenth[1] >= 0].astype(float)
+    assert 90 < seen.mean() < 160
+    assert np.median(seen.std(axis=(1, 2))) > 35
+    assert seen.std(axis=0).min() > 15
+
+
+def test_one_person_shows_each_emotion_in_another_way():
+    shown = {e: draw_face(e, seed=3).astype(float) for e in EMOTIONS}
+    for emotion in EMOTIONS[:-1]:
+        change = np.abs(shown[emotion] - shown["neutral"])
+        assert change.max() > 40
+        assert (change[:4] < 20).mean() > 0.9  # the hair above stays as it is
+
+
+def test_intensity_goes_from_neutral_to_strong():
+    neutral = draw_face("neutral", seed=2).astype(float)
+    changes = [np.abs(draw_face("happy", seed=2, intensity=i) - neutral).mean() for i in (0, 0.5, 1)]
+    assert changes[0] == 0
+    assert changes[0] < changes[1] < changes[2]
+
+
+def test_unknown_emotion_is_named():
+    with pytest.raises(ValueError, match="contempt"):
+        draw_face("contempt")
+
+
+def test_tables_speak_of_known_emotions_and_units():
+    assert set(PROTOTYPES) == set(CONFUSED_WITH) == set(EMOTIONS)
+    assert {unit for ways in PROTOTYPES.values() for way in ways for unit in way} <= set(ACTION_UNITS)
+    assert all(name not in others for name, others in CONFUSED_WITH.items())
+
+
+def test_the_expressions_can_be_told_apart(tenth):
+    """Even a linear model of coarse pixels beats always saying happy (25 %); a CNN does far better."""
+    sample, _ = tenth
+    coarse = sample.images.reshape(-1, 16, 3, 16, 3).mean(axis=(2, 4)).reshape(len(sample), -1) / 128 - 1
+    train, test = sample.usage == "Training", sample.usage != "Training"
+    x, y = coarse[train], np.eye(len(EMOTIONS))[sample.labels[train]]
+    weights = np.linalg.solve(x.T @ x + 10 * np.eye(x.shape[1]), x.T @ y)
+    assert ((coarse[test] @ weights).argmax(axis=1) == sample.labels[test]).mean() > 0.35
