@@ -18,10 +18,10 @@ from fer_kit.sample import draw_sample
 CACHE_VERSION = 1
 """Counted up whenever the same file would be read differently, so that old caches are not used."""
 
-HOW_TO_GET_IT = (
-    "run `python -m fer_kit fetch`, or download msambare/fer2013 from Kaggle in a browser and put the "
-    "archive at data/fer2013.zip, unopened"
+BY_HAND = (
+    "download msambare/fer2013 from Kaggle in a browser and put the archive at data/fer2013.zip, unopened"
 )
+HOW_TO_GET_IT = f"run `python -m fer_kit fetch`, or {BY_HAND}"
 
 
 def load_faces(path=None, *, allow_missing=False, cache=True):

@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 
 from fer_kit.archive import FolderImages
-from fer_kit.dataset import HOW_TO_GET_IT, load_faces
+from fer_kit.dataset import BY_HAND, load_faces
 from fer_kit.files import replacing
 
 HANDLE = "msambare/fer2013"
@@ -36,13 +36,10 @@ def _download():
 
         return Path(kagglehub.dataset_download(HANDLE))
     except ImportError as error:
-        raise ConnectionError(
-            f"kagglehub is not installed: `pip install kagglehub`, or {HOW_TO_GET_IT}"
-        ) from error
+        raise ConnectionError(f"kagglehub is not installed: `pip install kagglehub`, or {BY_HAND}") from error
     except Exception as error:  # kagglehub raises many kinds; all mean that there is no download
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConnectionError(
-            f"the download failed ({reason}). Without a network, {HOW_TO_GET_IT}"
+            f"the download failed ({type(error).__name__}). Without a network, {BY_HAND}"
         ) from error
 
 

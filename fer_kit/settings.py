@@ -65,5 +65,5 @@ def backend():
 
 
 def quieten_tensorflow():
-    """Keep TensorFlow from filling the first cell with notes on its CPU kernels; to call before importing it."""
+    """Keep TensorFlow, once imported, from filling the first cell with notes on its CPU kernels."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

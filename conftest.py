@@ -1,0 +1,22 @@
+"""What every test runs with: the smoke profile, the built-in sample, and throw-away folders."""
+
+import os
+import shutil
+import tempfile
+
+SCRATCH = tempfile.mkdtemp(prefix="fer_kit_tests_") if "PYTEST_XDIST_WORKER" not in os.environ else None
+
+for name, value in {
+    "FER_PROFILE": "smoke",
+    "FER_DATA": "sample",
+    "FER_CACHE": f"{SCRATCH}/cache",
+    "FER_OUT": f"{SCRATCH}/output",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}.items():
+    os.environ.setdefault(name, value)  # workers and kernels inherit it
+
+
+def pytest_unconfigure(config):
+    """Remove the throw-away folders when the last worker is done."""
+    if SCRATCH:
+        shutil.rmtree(SCRATCH, ignore_errors=True)

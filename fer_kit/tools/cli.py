@@ -1,0 +1,178 @@
+"""The command line: `python -m fer_kit COMMAND`."""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+
+from fer_kit.emotions import USAGES
+from fer_kit.recipes import RECIPES
+from fer_kit.settings import PROFILES
+
+
+def main(arguments=None):
+    """Run the command that `arguments` (by default the process's own) name; return the exit status.
+
+    A mistake of the user's, such as a path that does not exist, is one line on stderr and status 2.
+    """
+    options = new_parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, OSError, ImportError, MemoryError, ArithmeticError) as error:
+        print(f"fer_kit: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("fer_kit: stopped", file=sys.stderr)
+        return 130
+
+
+def new_parser():
+    """Return the argparse parser with one subcommand for each thing the kit does."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fer_kit",
+        description="Facial expression recognition on FER-2013, from the command line.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_run(commands)
+    add_doctor(commands)
+    add_fetch(commands)
+    add_train(commands)
+    add_evaluate(commands)
+    return parser
+
+
+def add_run(commands):
+    """Add `run`."""
+    command = commands.add_parser(
+        "run",
+        help="run the notebooks and show everything on one page",
+        description="Run every numbered notebook in order on the data found: --data, else FER_DATA, else "
+        "data/, else the built-in sample. Writes figures, notebooks as HTML, and one page with all of it.",
+    )
+    command.add_argument("--only", metavar="NN", help="notebooks by number, such as 03 or 00,03")
+    command.add_argument("--profile", choices=PROFILES, help=_profiles())
+    command.add_argument("--data", metavar="PATH", help="the dataset: archive, folder, csv, or 'sample'")
+    command.add_argument("--out", metavar="DIR", help="where everything is written (default: output)")
+    command.set_defaults(command=run)
+
+
+def run(options):
+    """Run the notebooks; status 1 when one failed."""
+    from fer_kit.tools.run import run as run_notebooks
+
+    return run_notebooks(options.only, options.data, options.profile, options.out)
+
+
+def add_doctor(commands):
+    """Add `doctor`."""
+    command = commands.add_parser(
+        "doctor",
+        help="examine a dataset",
+        description="Count, find duplicates, twins, blanks and signs of tampering in a dataset, say what "
+        "each finding means and what to do. Exit status 1 when there is an error among the findings.",
+    )
+    command.add_argument("path", metavar="PATH", help="the dataset: archive, folder, csv, or 'sample'")
+    command.add_argument("--json", action="store_true", help="print the report as JSON")
+    command.set_defaults(command=doctor)
+
+
+def doctor(options):
+    """Print the doctor's report; status 1 when a finding is an error."""
+    from fer_kit.doctor import examine_path
+
+    report = examine_path(options.path)
+    print(json.dumps(report.as_json(), indent=2) if options.json else report)
+    return int(any(finding.severity == "error" for finding in report.findings))
+
+
+def add_fetch(commands):
+    """Add `fetch`."""
+    command = commands.add_parser(
+        "fetch",
+        help="download FER-2013",
+        description="Download FER-2013 from Kaggle and check that it is the original.",
+    )
+    command.add_argument(
+        "--to", metavar="DIR", default="data", help="the folder to put it in (default: data)"
+    )
+    command.set_defaults(command=fetch)
+
+
+def fetch(options):
+    """Download FER-2013."""
+    from fer_kit.fetch import fetch as fetch_archive
+
+    print(fetch_archive(options.to))
+    return 0
+
+
+def add_train(commands):
+    """Add `train`."""
+    command = commands.add_parser(
+        "train",
+        help="train a network by a recipe",
+        description="Train a network on Training, selecting on PublicTest, and leave a run record. The same "
+        "command given again goes on where training was interrupted.",
+    )
+    command.add_argument("name", metavar="NAME", help="the network, such as hejslet-light or kit-small")
+    command.add_argument("--recipe", required=True, help=f"how to train: {', '.join(RECIPES)}")
+    command.add_argument("--data", metavar="PATH", help="the dataset (default: what `run` takes)")
+    command.add_argument("--epochs", type=_count, metavar="N", help="at most so many (default: the recipe's)")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of all randomness (default: 0)")
+    command.add_argument("--out", required=True, metavar="RUN", help="the folder of the run record")
+    command.add_argument("--retrain", action="store_true", help="begin anew although the run is finished")
+    command.set_defaults(command=train)
+
+
+def train(options):
+    """Train; `fit` prints how it goes and how it ended."""
+    from fer_kit.dataset import load_faces
+    from fer_kit.training import fit
+
+    faces = load_faces(options.data)
+    chosen = {"epochs": options.epochs, "seed": options.seed, "retrain": options.retrain}
+    fit(options.name, faces, options.recipe, options.out, **chosen)
+    return 0
+
+
+def add_evaluate(commands):
+    """Add `evaluate`."""
+    command = commands.add_parser(
+        "evaluate",
+        help="score a trained network",
+        description="Score a run or a model file on one usage of a dataset, or on any folder of faces by "
+        "emotion. PrivateTest is scored only when asked for, and a run keeps count of how often.",
+    )
+    command.add_argument("model", metavar="MODEL", help="a run folder or a .keras file")
+    command.add_argument("--data", metavar="PATH", help="the dataset (default: what `run` takes)")
+    command.add_argument("--usage", choices=[*USAGES, "all"], help="which faces (default: PublicTest)")
+    command.add_argument("--augment", choices=["flip", "ten-crop"], help="average over several views")
+    command.add_argument("--json", action="store_true", help="print all scores as JSON")
+    command.set_defaults(command=evaluate)
+
+
+def evaluate(options):
+    """Print the scores."""
+    from fer_kit.dataset import load_faces
+    from fer_kit.evaluation import evaluate as score
+
+    with contextlib.redirect_stdout(sys.stderr):  # so that stdout holds the scores alone
+        faces = load_faces(options.data, allow_missing=True)
+    scores = score(options.model, faces, options.usage, options.augment)
+    print(json.dumps(scores.as_json(), indent=2) if options.json else scores)
+    return 0
+
+
+def _count(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _profiles():
+    return "; ".join(f"{profile.name}: {profile.meaning}" for profile in PROFILES.values())

@@ -1,0 +1,223 @@
+"""Run every numbered notebook in order, on the data there is, and leave one page that shows what came out."""
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+from fer_kit import settings
+from fer_kit.tools.page import write_notebook, write_page
+
+
+@dataclass
+class Failure:
+    """Where a notebook failed: the code cell's number, its first line, and the error, each as text."""
+
+    cell: int
+    line: str
+    error: str
+
+    def __str__(self):
+        return f"cell {self.cell}: {self.line}\n{self.error}"
+
+
+@dataclass
+class Outcome:
+    """What became of a notebook: `status` is `ok`, `FAILED`, `stopped` (Ctrl-C) or `not run`."""
+
+    path: Path
+    notebook: nbformat.NotebookNode
+    status: str = "not run"
+    cells: int = 0
+    seconds: float = 0.0
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all notebooks of a run share: the dataset's name, its path, the profile's name, the folder."""
+
+    source: str
+    data: str
+    profile: str
+    out: Path
+
+    @property
+    def log(self):
+        """The file for what kernels say outside their notebooks, such as the last words of a crash."""
+        return self.out / "kernels.log"
+
+    @property
+    def variables(self):
+        """The environment variables that tell a kernel the same."""
+        return {
+            "FER_DATA": self.data,
+            "FER_PROFILE": self.profile,
+            "FER_OUT": str(self.out),
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        }
+
+
+def run(only=None, data=None, profile=None, out=None, notebooks=None):
+    """Run the numbered notebooks, print a line for each, write `out/index.html`; return the exit status.
+
+    `only` selects by number ("3", "03", "00,03"); `data`, `profile` and `out` stand for FER_DATA,
+    FER_PROFILE and FER_OUT; `notebooks` is the folder. A notebook that fails is named with its cell
+    and error, the others still run. Returns 0, 1 when a notebook failed, 130 after Ctrl-C.
+    Raises ValueError or OSError at once for a number, path or profile that does not exist.
+    """
+    began = time.monotonic()
+    paths = find_notebooks(notebooks, only)
+    setting = find_setting(data, profile, out)
+    print(f"Profile {setting.profile}: {settings.PROFILES[setting.profile].meaning}.\n", flush=True)
+    setting.log.unlink(missing_ok=True)
+    outcomes = [Outcome(path, nbformat.v4.new_notebook()) for path in paths]
+    for count, outcome in enumerate(outcomes, 1):
+        run_notebook(outcome, setting, Line(f"[{count}/{len(outcomes)}] {outcome.path.stem}"))
+        write_notebook(outcome, setting.out)
+        index = write_page(outcomes, setting, time.monotonic() - began)
+        if outcome.status == "stopped":
+            break
+    print(f"\n{summary(outcomes)}\n{index}")
+    return 130 if outcome.status == "stopped" else int(any(o.failure for o in outcomes))
+
+
+def find_notebooks(folder=None, only=None):
+    """Return the Paths of the numbered notebooks in `folder`, in order, all or those that `only` lists.
+
+    The folder is `notebooks/` here or beside the package unless given. Raises FileNotFoundError when
+    there are none and ValueError for a number that no notebook has.
+    """
+    here, beside = Path("notebooks"), Path(__file__).parents[2] / "notebooks"
+    folder = Path(folder or (here if here.is_dir() else beside)).resolve()
+    paths = {path.name[:2]: path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))}
+    if not paths:
+        raise FileNotFoundError(f"no numbered notebooks in {folder}; start this in a copy of the repository")
+    if only is None:
+        return list(paths.values())
+    wanted = [number.strip().rjust(2, "0") if number.strip() else "''" for number in str(only).split(",")]
+    unknown = [number for number in wanted if number not in paths]
+    if unknown:
+        there = ", ".join(path.stem for path in paths.values())
+        raise ValueError(f"no notebook {', '.join(unknown)}; there are {there}")
+    return [path for number, path in paths.items() if number in wanted]
+
+
+def find_setting(data=None, profile=None, out=None):
+    """Return the Setting of a run, with absolute paths, since kernels start in another folder."""
+    from fer_kit.dataset import load_faces
+
+    if profile is None:
+        profile = settings.profile().name
+    elif profile not in settings.PROFILES:
+        raise ValueError(f"no profile {profile!r}; there are {', '.join(settings.PROFILES)}")
+    faces = load_faces(data)  # without `data` it says itself what it took
+    if data:
+        print(faces)
+    path = data or settings.data_path()
+    drawn = faces.source == "built-in sample"
+    out = Path(out or settings.output_dir()).resolve()
+    (out / "notebooks").mkdir(parents=True, exist_ok=True)
+    (out / "figures").mkdir(exist_ok=True)
+    source = f"{faces.source}, {len(faces):,} faces"
+    return Setting(source, "sample" if drawn else str(Path(path).expanduser().resolve()), profile, out)
+
+
+def run_notebook(outcome, setting, line):
+    """Execute the notebook of `outcome` in a fresh kernel and write into `outcome` what became of it."""
+    began = time.monotonic()
+    source = "(before the first cell)"
+    try:
+        outcome.notebook = nbformat.read(outcome.path, as_version=4)
+        client = new_client(outcome.notebook, outcome.path.parent, setting.variables)
+        code = [i for i, c in enumerate(outcome.notebook.cells) if c.cell_type == "code" and c.source.strip()]
+        with setting.log.open("ab") as log, client.setup_kernel(cleanup_kc=True, stdout=log, stderr=log):
+            for outcome.cells, index in enumerate(code, 1):
+                source = outcome.notebook.cells[index].source
+                line.show(f"cell {outcome.cells}/{len(code)} {time.monotonic() - began:.0f} s")
+                client.execute_cell(outcome.notebook.cells[index], index)
+            client.set_widgets_metadata()
+        outcome.status = "ok"
+    except KeyboardInterrupt:
+        outcome.status = "stopped"
+    except Exception as error:
+        outcome.status = "FAILED"
+        outcome.failure = Failure(outcome.cells, first_line(source), describe(error))
+    outcome.seconds = time.monotonic() - began
+    line.end(outcome)
+
+
+def new_client(notebook, folder, variables):
+    """Return a client that runs `notebook` in `folder`, in this very Python, with `variables` set."""
+    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython(variables))
+    return NotebookClient(notebook, km=manager, timeout=None, resources={"metadata": {"path": str(folder)}})
+
+
+class ThisPython(KernelSpecManager):
+    """Gives the kernel of the running Python, whatever other kernels are installed on the machine."""
+
+    def __init__(self, variables):
+        super().__init__()
+        self.variables = {name: value.replace("$", "$$") for name, value in variables.items()}
+
+    def get_kernel_spec(self, kernel_name):
+        """Return the KernelSpec, whatever `kernel_name` is."""
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=50"]
+        return KernelSpec(argv=argv, display_name="Python 3", language="python", env=self.variables)
+
+
+class Line:
+    """One line of progress: rewritten in a terminal, begun and completed in a log file."""
+
+    def __init__(self, title):
+        self.title = f"{title:<44}"
+        self.live = sys.stdout.isatty()
+        print(self.title, end="", flush=True)
+
+    def show(self, state):
+        """Show how far it is, in a terminal."""
+        if self.live:
+            print(f"\r{self.title} {state}\033[K", end="", flush=True)
+
+    def end(self, outcome):
+        """Complete the line with the outcome, and say below it where and why it failed."""
+        start = f"\r{self.title}" if self.live else ""
+        cells = f"{outcome.cells} cell{'s' * (outcome.cells != 1)}"
+        print(f"{start} {outcome.status:<8}{cells:>9} {outcome.seconds:7.1f} s" + "\033[K" * self.live)
+        if outcome.failure:
+            print("    " + str(outcome.failure).replace("\n", "\n    "), flush=True)
+
+
+def first_line(source):
+    """Return the first line of a cell that is neither empty nor a comment."""
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
+    return next((line for line in lines if not line.startswith("#")), lines[0] if lines else "")
+
+
+def describe(error):
+    """Return an error as one short text for the progress line and the page."""
+    if isinstance(error, CellExecutionError):
+        return f"{error.ename}: {error.evalue}".strip()
+    if isinstance(error, DeadKernelError):
+        return "the kernel died, most often for want of memory; kernels.log beside the page may tell"
+    return f"{type(error).__name__}: {error}"
+
+
+def summary(outcomes):
+    """Return the closing sentences: how many notebooks ran, and which failed where."""
+    good = sum(outcome.status == "ok" for outcome in outcomes)
+    lines = [f"{good} of {len(outcomes)} notebooks ran to their end."]
+    for outcome in outcomes:
+        if outcome.failure:
+            first = f"{outcome.failure.error}".splitlines()[0]
+            lines.append(f"FAILED {outcome.path.stem}, cell {outcome.failure.cell}: {first}")
+    left = [outcome.path.stem for outcome in outcomes if outcome.status in ("stopped", "not run")]
+    if left:
+        lines.append(f"Stopped before the end of {', '.join(left)}.")
+    return "\n".join(lines)
