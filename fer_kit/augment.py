@@ -1,0 +1,151 @@
+"""Augmentation: small random changes that keep the emotion, for one face on disk or inside a model.
+
+Augment Training faces only, and only after a split: a changed copy on the other side of a split is
+still the same face.
+"""
+
+import numpy as np
+
+
+def augment_face(face, rng):
+    """Return a randomly changed copy of one face, as in hejslet-augment.
+
+    Rotates by up to 15 degrees, mirrors every second face, zooms by 0.95 to 1.08, changes contrast by
+    0.9 to 1.1 and brightness by up to 8 grey levels, and adds noise of 3 grey levels to three faces in
+    ten. `face` is uint8 (H, W), 0-255, and stays untouched; `rng` is a `numpy.random.Generator`.
+    Returns uint8 (H, W), 0-255. Raises ValueError for another shape or dtype.
+    """
+    out = rotate(_checked(face), rng.uniform(-15, 15))
+    if rng.random() < 0.5:
+        out = out[:, ::-1]
+    out = zoom(out, rng.uniform(0.95, 1.08))
+    out = out * rng.uniform(0.9, 1.1) + rng.uniform(-8, 8)
+    if rng.random() < 0.3:
+        out = out + rng.normal(0, 3, out.shape)
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def rotate(face, angle):
+    """Turn a face (H, W) about its middle by `angle` degrees, anticlockwise; corners mirror the face."""
+    import cv2
+
+    height, width = face.shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    return cv2.warpAffine(face, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+
+
+def zoom(face, factor):
+    """Enlarge (`factor` above 1) or shrink a face (H, W) about its middle, keeping its shape.
+
+    What grows over the edge is cropped; what is missing after shrinking mirrors the face.
+    """
+    import cv2
+
+    height, width = face.shape
+    size = int(width * factor), int(height * factor)
+    scaled = cv2.resize(np.ascontiguousarray(face), size)
+    top, left = (max(0, extra) // 2 for extra in (size[1] - height, size[0] - width))
+    scaled = scaled[top : top + height, left : left + width]
+    missing = height - scaled.shape[0], width - scaled.shape[1]
+    above, before = missing[0] // 2, missing[1] // 2
+    return cv2.copyMakeBorder(
+        scaled, above, missing[0] - above, before, missing[1] - before, cv2.BORDER_REFLECT_101
+    )
+
+
+def augment_disgust(face, rng):
+    """Return a randomly changed copy of one face, as in murphy-disgust-aug.
+
+    Rotates by up to 20 degrees, shifts by up to a tenth of the width and of the height, shears by up to
+    0.1, zooms each axis by 0.9 to 1.1 and mirrors every second face, all in one warp, so that the face is
+    interpolated once; edges repeat their last pixel. The report says "10 degrees" of shear and shift
+    alike; 0.1 is read as a fraction. `face` is uint8 (H, W), 0-255; `rng` is a
+    `numpy.random.Generator`. Returns uint8 (H, W). Raises ValueError for another shape or dtype.
+    """
+    import cv2
+
+    height, width = _checked(face).shape
+    angle, shear = np.deg2rad(rng.uniform(-20, 20)), rng.uniform(-0.1, 0.1)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn = turn @ [[1, shear], [0, 1]] @ np.diag(rng.uniform(0.9, 1.1, 2))
+    if rng.random() < 0.5:
+        turn[:, 0] *= -1
+    middle = np.array([width - 1, height - 1]) / 2
+    shift = rng.uniform(-0.1, 0.1, 2) * (width, height)
+    matrix = np.column_stack([turn, middle - turn @ middle + shift])
+    return cv2.warpAffine(face, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+
+def augmentation_layers(strength="hejslet", seed=None):
+    """Return a list of Keras layers that augment while a model trains and do nothing otherwise.
+
+    They stand at the front of a model: float (B, H, W, 1) in 0-255 goes in and comes out. `model.predict`
+    switches them off; a model called as a function needs `training=False` to do so. They compute in
+    float32 also under mixed precision, which would round positions and grey levels.
+
+    `strength`: "hejslet" (`augment_face` without its noise, and with contrast about each face's own
+    mean), "murphy" (`augment_disgust`), "light" (mirror and shift, as Pramerdorfer & Kampel 2016) or
+    "kit" (for this kit's best model). `seed` makes the layers repeatable. Raises ValueError for another
+    `strength`.
+    """
+    import keras
+
+    if strength not in _LAYERS:
+        raise ValueError(f"no augmentation {strength!r}; there are {', '.join(_LAYERS)}")
+    built = []
+    for number, (kind, options) in enumerate(_LAYERS[strength]):
+        layer_seed = None if seed is None else seed + number
+        built.append(getattr(keras.layers, kind)(**options, seed=layer_seed, dtype="float32"))
+    return built
+
+
+_MIRROR = ("RandomFlip", {"mode": "horizontal"})
+_LAYERS = {
+    "hejslet": (
+        _MIRROR,
+        ("RandomRotation", {"factor": 15 / 360}),
+        # Keras zooms OUT by a positive factor: x1.08 is -0.074, x0.95 is +0.053.
+        ("RandomZoom", {"height_factor": (1 / 1.08 - 1, 1 / 0.95 - 1)}),
+        ("RandomContrast", {"factor": 0.1}),
+        ("RandomBrightness", {"factor": 8 / 255}),
+    ),
+    "murphy": (
+        _MIRROR,
+        ("RandomRotation", {"factor": 20 / 360, "fill_mode": "nearest"}),
+        ("RandomTranslation", {"height_factor": 0.1, "width_factor": 0.1, "fill_mode": "nearest"}),
+        # A pair from 0, because Keras mirrors it itself and cannot load what it makes of one number.
+        ("RandomShear", {"x_factor": (0.0, 0.1), "fill_mode": "nearest"}),
+        ("RandomZoom", {"height_factor": 0.1, "width_factor": 0.1, "fill_mode": "nearest"}),
+    ),
+    "light": (_MIRROR, ("RandomTranslation", {"height_factor": 0.1, "width_factor": 0.1})),
+    "kit": (
+        _MIRROR,
+        ("RandomRotation", {"factor": 12 / 360}),
+        ("RandomTranslation", {"height_factor": 0.08, "width_factor": 0.08}),
+        ("RandomZoom", {"height_factor": 0.1}),
+        ("RandomContrast", {"factor": 0.2}),
+        # A pair, because one number p would mean a chance drawn from 0 to p.
+        ("RandomErasing", {"factor": (0.5, 0.5), "scale": (0.02, 0.2), "fill_value": 128}),
+    ),
+}
+"""Keras layers by name with their options, so that this module needs no Keras to be imported."""
+
+
+def class_weights(faces):
+    """Return {label: weight}, each emotion's weight in the loss, for `model.fit(class_weight=...)`.
+
+    The weight is N / (emotions * faces of this emotion), scikit-learn's "balanced" formula
+    (murphy-weights; the report gives no numbers): the mean weight over all faces is 1. Raises
+    ValueError when an emotion has no face.
+    """
+    counts = np.bincount(faces.labels, minlength=len(faces.names))
+    if not counts.all():
+        name = faces.names[int(np.argmin(counts))]
+        raise ValueError(f"there is no {name} face to weigh; leave it out with faces.drop({name!r})")
+    return {label: len(faces) / (len(counts) * int(count)) for label, count in enumerate(counts)}
+
+
+def _checked(face):
+    if face.ndim != 2 or face.dtype != np.uint8:
+        raise ValueError(f"a face is uint8 (H, W), not {face.dtype} {face.shape}")
+    return face
