@@ -64,7 +64,7 @@ def face_grid(faces, captions=None, columns=8, title="", colour=None):
     for i, axis in enumerate(axes.flat):
         axis.axis("off")
         if i < len(images):
-            axis.imshow(images[i], vmin=0, vmax=255)
+            axis.imshow(images[i], cmap="gray", vmin=0, vmax=255)
             if captions is not None:
                 axis.set_title(captions[i], fontsize=9, weight="normal", loc="center", pad=3)
                 axis.title.set_color(colour[i] if colour is not None else "#333333")
@@ -85,7 +85,7 @@ def emotions_by_rows(faces, columns=10, seed=0, title="Faces of each emotion"):
     for k, name in enumerate(names):
         chosen = faces[faces.labels == k].take(columns, seed)
         for axis, image in zip(axes[k], _padded(chosen.images, columns), strict=True):
-            axis.imshow(image, vmin=0, vmax=255)
+            axis.imshow(image, cmap="gray", vmin=0, vmax=255)
             axis.set(xticks=[], yticks=[], frame_on=False)
         axes[k, 0].set_ylabel(name, rotation=0, ha="right", va="center")
     figure.suptitle(title, x=0.01, ha="left", weight="bold")

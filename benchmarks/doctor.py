@@ -1,0 +1,25 @@
+"""How long the doctor takes on all of FER-2013 (aim: 30 s at most on 2 cores) and on the sample (2 s).
+
+python benchmarks/doctor.py [PATH of FER-2013]
+"""
+
+import resource
+import sys
+import time
+
+from fer_kit.dataset import load_faces
+from fer_kit.doctor import examine
+
+PATHS = ("sample", *sys.argv[1:2])
+
+for path in PATHS:
+    faces = load_faces(path)
+    times = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        fresh = faces[:]  # without the digests that the run before has cached
+        report = examine(fresh)
+        times.append(time.perf_counter() - begin)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    told = f"{', '.join(f'{t:.1f}' for t in times)} s, best {min(times):.1f}; at most {memory:,.0f} MB"
+    print(f"{faces}: {told}; verdict {report.as_json()['original']['verdict']!r}")
