@@ -21,7 +21,8 @@ def separable(x, filters, strides=1, activation="relu", name=None):
 
 def activate(x, activation="relu", name=None):
     """Normalise over the batch, then activate; None activates nothing."""
-    x = layers.BatchNormalization()(x)
+    # Keras' momentum of .99 needs hundreds of batches before a score means anything; a class has fewer.
+    x = layers.BatchNormalization(momentum=0.9)(x)
     return layers.Activation(activation, name=name)(x) if activation else x
 
 

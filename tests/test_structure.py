@@ -35,7 +35,7 @@ faceset archive csvfile images layout action_units face_features face_drawing sa
 doctor
 augment balance
 bricks models cost devices
-recipes batches callbacks records training
+recipes batches averages callbacks records training
 metrics scores evaluation saliency explain
 plots doctor_plots result_plots explain_plots reports session
 tools

@@ -1,0 +1,76 @@
+"""Which faces train and which select, and batches of them in an order that the seed and the epoch decide."""
+
+import keras
+import numpy as np
+
+
+def choose_faces(faces, validation=None, without_twins=False):
+    """Return (the faces to learn from, the faces to select on). Raises ValueError when one is empty."""
+    learnt = faces.training
+    selecting = faces.public_test if validation is None else validation
+    if not len(selecting):
+        raise ValueError("validation has no faces to select on")
+    if selecting.names != faces.names:
+        raise ValueError(f"validation is named {selecting.names}, the training faces {faces.names}")
+    if without_twins:
+        kept = ~(learnt.has_twin_in(faces[faces.usage != "Training"]) | learnt.has_twin_in(selecting))
+        learnt = learnt[kept]
+        print(f"{(~kept).sum():,} Training faces with a twin among the others are left out")
+    return learnt, selecting
+
+
+def usage_in_words(faces):
+    """Return a FaceSet's usages as a name to show: `PublicTest + PrivateTest`, "validation" for Training."""
+    usages = sorted(set(faces.usage.tolist()), reverse=True)
+    return "validation" if "Training" in usages else " + ".join(usages)
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of (images uint8 (B, 48, 48, 1), targets float32 (B, K), weights float32 (B,)).
+
+    Which faces lie in batch i of epoch e, and how they are mixed, follows from `seed`, e and i alone.
+    Therefore training that goes on after an interruption sees what it would have seen without one.
+
+    `mixup` is the alpha of Zhang et al. 2018: each face is laid over another of its batch with a weight
+    drawn from Beta(alpha, alpha), and so are their targets; 0 mixes nothing. `class_weight` {label: weight}
+    weighs each face in the loss by its emotion. `shuffle=False` keeps the order of `faces`. `devices` have to
+    share each batch evenly: fewer faces than there are devices may be left out of an epoch. Raises
+    ValueError for a batch size that they cannot share.
+    """
+
+    def __init__(self, faces, batch_size=64, seed=0, mixup=0.0, class_weight=None, shuffle=True, devices=1):
+        super().__init__()
+        if batch_size % devices:
+            raise ValueError(f"batches of {batch_size} faces cannot be shared evenly by {devices} devices")
+        self.images = faces.x
+        self.targets = np.eye(len(faces.names), dtype=np.float32)[faces.labels]
+        weights = [(class_weight or {}).get(label, 1.0) for label in range(len(faces.names))]
+        self.class_weight = np.array(weights, np.float32)
+        self.batch_size, self.seed, self.mixup, self.shuffle = batch_size, seed, mixup, shuffle
+        self.count = len(faces) // devices * devices
+        self.start_epoch(0)
+
+    def __len__(self):
+        return -(-self.count // self.batch_size)
+
+    def start_epoch(self, epoch):
+        """Shuffle for `epoch`, which counts from 0."""
+        self.epoch = epoch
+        self.order = np.arange(len(self.images))
+        if self.shuffle:
+            self.order = np.random.default_rng([self.seed, epoch]).permutation(self.order)
+        self.order = self.order[: self.count]
+
+    def __getitem__(self, number):
+        rows = self.order[number * self.batch_size : (number + 1) * self.batch_size]
+        images, targets = self.images[rows], self.targets[rows]
+        if self.mixup:
+            rng = np.random.default_rng([self.seed, self.epoch, number])
+            images, targets = self._mix(images, targets, rng)
+        return images, targets, targets @ self.class_weight
+
+    def _mix(self, images, targets, rng):
+        own = rng.beta(self.mixup, self.mixup, len(images)).astype(np.float32)[:, None]
+        other = rng.permutation(len(images))
+        mixed = own[..., None, None] * images + (1 - own[..., None, None]) * images[other]
+        return np.rint(mixed).astype(np.uint8), own * targets + (1 - own) * targets[other]

@@ -1,0 +1,136 @@
+"""What the computer can do: its GPUs, the precision that is fast on it, and several GPUs at once."""
+
+import contextlib
+import os
+import platform
+from pathlib import Path
+
+import keras
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+def gpus():
+    """Return the GPUs that the Keras backend sees, as a list of (name, compute capability or None).
+
+    The compute capability is a pair such as (7, 5) for a T4; only NVIDIA's GPUs have one.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+        return [(d.get("device_name", "GPU"), d.get("compute_capability")) for d in details]
+    if backend == "jax":
+        import jax
+
+        found = [d for d in jax.devices() if d.platform == "gpu"]
+        return [(d.device_kind, _pair(getattr(d, "compute_capability", None))) for d in found]
+    import torch
+
+    cuda = torch.cuda
+    return [(cuda.get_device_name(i), cuda.get_device_capability(i)) for i in range(cuda.device_count())]
+
+
+def cpu_has_bfloat16():
+    """Return whether this CPU multiplies bfloat16 in hardware (AVX-512 BF16 or AMX; asked on Linux alone)."""
+    try:
+        words = set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        return False
+    return bool(words & {"avx512_bf16", "amx_bf16"})
+
+
+def choose_precision(precision="auto"):
+    """Return (Keras dtype policy, reason), both str, for a model that is to be built.
+
+    "auto" takes mixed_bfloat16 on GPUs of compute capability 8.0 and above and on CPUs that have bfloat16
+    in hardware (about 2.5x faster for wide convolutions, under TensorFlow), mixed_float16 on GPUs from 7.0,
+    and float32 everywhere else, where the others are slower. Anything else of `PRECISIONS` is taken as it
+    is. Raises ValueError for another name.
+    """
+    if precision != "auto":
+        if precision not in PRECISIONS:
+            raise ValueError(f"no precision {precision!r}; there are auto, {', '.join(PRECISIONS)}")
+        return precision, "as asked"
+    for name, capability in gpus()[:1]:
+        if capability is None or capability < (7, 0):
+            return "float32", f"{name} has no fast half precision"
+        policy = "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16"
+        return policy, f"{name} has it in hardware"
+    if cpu_has_bfloat16() and keras.backend.backend() == "tensorflow":
+        return "mixed_bfloat16", "this CPU has bfloat16 in hardware"
+    return "float32", "no GPU, and half precision would be slower on this CPU"
+
+
+@contextlib.contextmanager
+def precision_policy(policy):
+    """Build all layers inside a `with` block under the Keras dtype `policy`; afterwards all is as before."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def precision_of(model):
+    """Return the name of the dtype policy that most of the model's weights were built under."""
+    policies = [layer.dtype_policy.name for layer in model._flatten_layers() if layer._trainable_variables]
+    return max(set(policies), key=policies.count) if policies else "float32"
+
+
+def share(devices=None):
+    """Return a `with` block in which a model is built and compiled to train on several devices at once.
+
+    Each batch is split evenly over the devices and the gradients are added up, so that results stay those
+    of one device, but for batch normalisation, which sees its own part of the batch alone. `devices`
+    None takes all GPUs when there are two or more; a list of names (`["GPU:0", "GPU:1"]`, or `"cpu:0"` on
+    jax) takes those; a started `tf.distribute.Strategy` is taken as it is. TensorFlow uses a
+    MirroredStrategy, jax keras.distribution.DataParallel; torch trains on one device.
+
+    Several computers (TensorFlow): start the same script on each with TF_CONFIG set, for instance
+    `{"cluster": {"worker": ["host-a:12345", "host-b:12345"]}, "task": {"type": "worker", "index": 0}}`,
+    and give `fit(..., devices=tf.distribute.MultiWorkerMirroredStrategy())`, each with its own `out`.
+    """
+    if hasattr(devices, "scope"):
+        return devices.scope()
+    backend = keras.backend.backend()
+    if devices is None and (len(gpus()) < 2 or backend == "torch"):
+        return contextlib.nullcontext()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.distribute.MirroredStrategy(devices).scope()
+    if backend == "jax":
+        names = devices or keras.distribution.list_devices("gpu")
+        return keras.distribution.DataParallel(devices=names).scope()
+    raise ValueError("Keras on torch trains on one device; leave devices out, or use tensorflow or jax")
+
+
+def sharing():
+    """Return how many devices share each batch in the present `share` block, 1 outside of any."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.distribute.get_strategy().num_replicas_in_sync
+    distribution = keras.distribution.distribution()
+    return distribution.device_mesh.devices.size if distribution else 1
+
+
+def describe():
+    """Return what trains here, in words: `2 x Tesla T4`, or the CPU's architecture and cores."""
+    names = [name for name, _ in gpus()]
+    if names:
+        return f"{len(names)} x {names[0]}" if len(names) > 1 else names[0]
+    return f"{platform.machine()} CPU, {os.cpu_count()} cores"
+
+
+def out_of_memory(error):
+    """Return whether an exception of any backend says that memory ran out."""
+    words = f"{type(error).__name__} {error}".lower().replace("_", "").replace(" ", "")
+    return "resourceexhausted" in words or "outofmemory" in words
+
+
+def _pair(capability):
+    return tuple(int(part) for part in capability.split(".")) if capability else None

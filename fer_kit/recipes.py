@@ -1,0 +1,176 @@
+"""How to train: the recipes of the reports and the kit's own, as data that reads like the report."""
+
+import difflib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that `training.fit` needs to know besides the model and the faces.
+
+    `learning_rate` is the highest one. `schedule` says how it changes: "constant", "cosine" (after
+    `warmup_epochs` of linear rise, down to 0 at the last epoch) or "plateau" (times `plateau_factor`
+    when the validation loss has not improved for `plateau_patience` epochs). `early_stopping` ends
+    training after so many epochs without a better validation loss (None: never). `monitor` chooses the
+    best epoch, whose weights are kept.
+
+    `weight_decay` shrinks the convolution and dense kernels by `weight_decay * learning_rate` a step
+    (decoupled, Loshchilov & Hutter 2019; 10x weaker than the same number in PyTorch's SGD with momentum
+    .9). `label_smoothing` 0-1 (Szegedy et al. 2016). `mixup` is the alpha of Zhang et al. 2018, 0 for
+    none. `ema` is the decay per step of the averaged weights that are scored and kept (Polyak & Juditsky
+    1992), None for none; a short run averages over its last tenth at most. `class_weight` "balanced"
+    weighs each emotion against its frequency, None weighs all faces alike.
+    """
+
+    name: str
+    source: str
+    optimiser: str = "adam"
+    learning_rate: float = 1e-3
+    batch_size: int = 64
+    epochs: int = 50
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    warmup_epochs: float = 0.0
+    plateau_factor: float = 0.2
+    plateau_patience: int = 5
+    early_stopping: int | None = None
+    monitor: str = "val_accuracy"
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    ema: float | None = None
+    class_weight: str | None = None
+    silent: str = ""
+
+    def __post_init__(self):
+        choices = {
+            "optimiser": ("adam", "sgd"),
+            "schedule": ("constant", "cosine", "plateau"),
+            "monitor": ("val_accuracy", "val_loss"),
+            "class_weight": (None, "balanced"),
+        }
+        for field, allowed in choices.items():
+            if getattr(self, field) not in allowed:
+                raise ValueError(f"{field} is {getattr(self, field)!r}; choose from {allowed}")
+        for field in ("learning_rate", "batch_size", "epochs"):
+            if not getattr(self, field) > 0:
+                raise ValueError(f"{field} is {getattr(self, field)}; it must be above 0")
+
+
+_ALL = (
+    Recipe(
+        "hejslet",
+        "hejslet-train",
+        schedule="plateau",
+        plateau_factor=0.2,
+        plateau_patience=5,
+        early_stopping=10,
+    ),
+    Recipe(
+        "zhao",
+        "zhao-cnn, zhao-resnet, zhao-sepconv",
+        epochs=30,
+        silent="optimiser, learning rate and batch size: Adam 1e-3 and 64, as hejslet",
+    ),
+    Recipe(
+        "zhao-long",
+        "zhao-vgg (30 epochs, then 60 more)",
+        epochs=90,
+        silent="optimiser, learning rate and batch size: Adam 1e-3 and 64, as hejslet",
+    ),
+    Recipe(
+        "choudhari",
+        "choudhari-cnn (Adam 1e-4, its best in choudhari-fig6)",
+        learning_rate=1e-4,
+        epochs=20,
+        silent="batch size: 64, the middle of the range that choudhari-fig6 studies",
+    ),
+    Recipe(
+        "murphy-base",
+        "murphy-base",
+        learning_rate=1e-4,
+        batch_size=32,
+        epochs=30,
+        early_stopping=5,
+        monitor="val_loss",
+        silent="the patience of early stopping: 5",
+    ),
+    Recipe(
+        "murphy-finetune",
+        "murphy-finetune",
+        learning_rate=1e-5,
+        batch_size=32,
+        epochs=30,
+        schedule="plateau",
+        plateau_factor=0.1,
+        plateau_patience=3,
+        early_stopping=5,
+        monitor="val_loss",
+        silent="both patiences: 3 and 5",
+    ),
+    Recipe(
+        "kit-small",
+        "this kit: a small network underfits, so little regularisation and many epochs",
+        optimiser="sgd",
+        learning_rate=0.1,
+        batch_size=128,
+        epochs=60,
+        weight_decay=1e-4,
+        schedule="cosine",
+        warmup_epochs=2,
+        ema=0.998,
+    ),
+    Recipe(
+        "kit-best",
+        "this kit, after Pramerdorfer & Kampel 2016, with later habits",
+        optimiser="sgd",
+        learning_rate=0.1,
+        batch_size=128,
+        epochs=100,
+        weight_decay=5e-4,
+        schedule="cosine",
+        warmup_epochs=2,
+        label_smoothing=0.1,
+        mixup=0.2,
+        ema=0.999,
+    ),
+)
+
+RECIPES = {recipe.name: recipe for recipe in _ALL}
+"""The named recipes. `dataclasses.replace(RECIPES["hejslet"], batch_size=128)` makes a variant."""
+
+
+def find_recipe(recipe):
+    """Return a `Recipe` as it is, or the one of that name. Raises ValueError, suggesting the nearest."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    if recipe not in RECIPES:
+        near = difflib.get_close_matches(str(recipe), RECIPES, 1, 0.4)
+        hint = f"did you mean {near[0]!r}? There are" if near else "there are"
+        raise ValueError(f"no recipe {recipe!r}; {hint} {', '.join(RECIPES)}")
+    return RECIPES[recipe]
+
+
+def make_optimiser(recipe, steps):
+    """Return the Keras optimiser of a recipe, for epochs of `steps` batches."""
+    import keras
+
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        warmup = round(min(recipe.warmup_epochs, recipe.epochs / 10) * steps)
+        rising = {"warmup_target": rate, "warmup_steps": warmup} if warmup else {}
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0 if warmup else rate, recipe.epochs * steps - warmup, **rising
+        )
+    options = {"weight_decay": recipe.weight_decay or None}
+    if recipe.ema:
+        # A mean over more steps than a tenth of the run would remember the untrained weights.
+        longest = max(recipe.epochs * steps / 10, 1)
+        options |= {"use_ema": True, "ema_momentum": min(recipe.ema, 1 - 1 / longest)}
+    if recipe.optimiser == "sgd":
+        optimiser = keras.optimizers.SGD(rate, recipe.momentum, nesterov=True, **options)
+    else:
+        optimiser = keras.optimizers.Adam(rate, **options)
+    if recipe.weight_decay:
+        optimiser.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimiser

@@ -1,0 +1,235 @@
+"""The record of a training run: one folder with what was trained, on what, how it went, and the best model.
+
+config.json       what was asked for; the same call finds its run again by it
+provenance.json   dataset, seed, versions, device, precision, seconds: what a figure has to cite
+history.csv       one row per epoch, whole also when training was interrupted
+metrics.json      status, best epoch, scores, and how often PrivateTest was scored
+predictions.npz   the best model's probabilities on the faces it was selected on
+best.keras        the best model, with everything from uint8 pixels to probabilities inside
+state.npz         what unfinished training needs to go on; gone when it has finished
+"""
+
+import contextlib
+import datetime
+import importlib.metadata
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fer_kit.files import replacing
+
+FILES = ("config.json", "provenance.json", "history.csv", "metrics.json", "predictions.npz", "best.keras")
+COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-contrib-python-headless", "scikit-learn")
+
+
+class Run:
+    """One run record. `folder` is where it lies. Open it with `Run.open`; `training.fit` writes it."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    @classmethod
+    def open(cls, folder):
+        """Return the run in `folder`. Raises FileNotFoundError when there is none."""
+        if not (Path(folder) / "config.json").is_file():
+            raise FileNotFoundError(f"{folder} is no run record: it has no config.json; train into it first")
+        return cls(folder)
+
+    def __repr__(self):
+        return f"Run({str(self.folder)!r}): {self.summary}"
+
+    @property
+    def config(self):
+        """What was asked for: model, recipe, seed, fingerprints of the faces, as a dict."""
+        return read_json(self.folder / "config.json")
+
+    @property
+    def provenance(self):
+        """Dataset, profile, versions, device, precision and seconds, as a dict."""
+        return read_json(self.folder / "provenance.json")
+
+    @property
+    def metrics(self):
+        """Status (finished, interrupted, diverged or unfinished), best epoch and scores, as a dict."""
+        path = self.folder / "metrics.json"
+        if path.exists():
+            return read_json(path)
+        return {"status": "unfinished", "scores": {}, "private_test_scored": 0}
+
+    @property
+    def history(self):
+        """A DataFrame with one row per epoch, its index, from 1.
+
+        Columns: loss, accuracy (0-1) in training, val_loss, val_accuracy on the faces that select,
+        learning_rate, seconds. Empty when no epoch has finished. An epoch that was lost before it was
+        saved is not in it: it will be trained again.
+        """
+        path = self.folder / "history.csv"
+        if not path.exists() or not path.stat().st_size:
+            return pd.DataFrame(columns=list(COLUMNS), index=pd.Index([], name="epoch"))
+        history = pd.read_csv(path, index_col="epoch")
+        return history if self.finished else history.loc[: saved_epoch(self.folder)]
+
+    @property
+    def best_epoch(self):
+        """The epoch that the recipe's monitor chose, from 1; None when no epoch has finished."""
+        history, monitor = self.history, self.config["recipe"]["monitor"]
+        if history.empty:
+            return None
+        return int(history[monitor].idxmin() if monitor == "val_loss" else history[monitor].idxmax())
+
+    @property
+    def best_accuracy(self):
+        """The best epoch's accuracy, 0-1, on the faces that selected it; None when no epoch has finished."""
+        return float(self.history.val_accuracy[self.best_epoch]) if self.best_epoch else None
+
+    @property
+    def predictions(self):
+        """The best model's probabilities on the faces that selected it.
+
+        A dict of `probabilities` float32 (N, K), `labels` int64 (N,), `usage` and `files` str (N,).
+        """
+        with np.load(self.folder / "predictions.npz", allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+
+    @property
+    def finished(self):
+        """Whether training came to its end."""
+        return self.metrics["status"] == "finished"
+
+    @property
+    def summary(self):
+        """One line: model, recipe, epochs, best score, dataset, time, device and profile."""
+        config, provenance, history = self.config, self.provenance, self.history
+        words = [f"{config['model']} with recipe {config['recipe']['name']}, {self.metrics['status']}"]
+        if len(history):
+            score = f"{provenance['selected_on']} {self.best_accuracy:.1%}"
+            words.append(f"best epoch {self.best_epoch} of {len(history)}, {score}")
+            minutes = f"{history.seconds.sum() / 60:.1f} min"
+            words.append(f"{minutes} on {provenance['device']} in {provenance['precision']}")
+        words.append(f"{provenance['dataset']['source']}, profile {provenance['profile']}")
+        return "; ".join(words)
+
+    def model(self):
+        """Return the best model, loaded safely. Raises FileNotFoundError when no epoch has finished."""
+        path = self.folder / "best.keras"
+        if not path.exists():
+            raise FileNotFoundError(
+                f"there is no {path}: no epoch of this run has finished; make it go on first"
+            )
+        return load_model(path)
+
+    def add_scores(self, usage, numbers):
+        """Write the scores on one usage, a dict of plain numbers, into metrics.json.
+
+        Counts how often PrivateTest was scored, since whoever looks often begins to select. The first
+        score stays under `PrivateTest`, the next ones stand beside it as `PrivateTest (2)` and so on.
+        """
+        metrics = self.metrics
+        metrics["private_test_scored"] += usage == "PrivateTest"
+        again = usage == "PrivateTest" and metrics["private_test_scored"] > 1
+        metrics["scores"][f"{usage} ({metrics['private_test_scored']})" if again else usage] = numbers
+        write_json(self.folder / "metrics.json", metrics)
+
+
+def saved_epoch(folder):
+    """Return the last epoch that an unfinished run saved in its state.npz, 0 when there is none."""
+    path = Path(folder) / "state.npz"
+    if not path.exists():
+        return 0
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return json.loads(str(stored["about"]))["epoch"]
+    except Exception as error:
+        raise ValueError(f"{path} is damaged ({error}); start again with retrain=True") from error
+
+
+def begin(folder, config, retrain=False):
+    """Return the `Run` in `folder`, with `config` written where the folder is new or to be trained anew.
+
+    Raises ValueError, saying what differs, when the folder holds a run of another `config`.
+    """
+    run = Run(folder)
+    if retrain:
+        for name in (*FILES, "state.npz"):
+            (run.folder / name).unlink(missing_ok=True)
+    if not (run.folder / "config.json").exists():
+        run.folder.mkdir(parents=True, exist_ok=True)
+        write_json(run.folder / "config.json", config)
+        return run
+    differing = differences(run.config, json.loads(json.dumps(config)))
+    if differing:
+        raise ValueError(
+            f"{folder} holds another run: {'; '.join(differing)}. "
+            "Give another folder as out, or retrain=True to replace that run"
+        )
+    return run
+
+
+def differences(old, new):
+    """Return in words where two configs differ: a list of `learning_rate was 0.1, now 0.01`."""
+    was, now_is = dict(_flatten(old)), dict(_flatten(new))
+    names = dict.fromkeys((*was, *now_is))
+    return [f"{n} was {was.get(n)}, now {now_is.get(n)}" for n in names if was.get(n) != now_is.get(n)]
+
+
+def _flatten(config, above=""):
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{above}{name} ")
+        else:
+            yield f"{above}{name}", value
+
+
+def load_model(path):
+    """Return the Keras model of a `.keras` file without running any Python code that came with it.
+
+    Raises FileNotFoundError, or ValueError, naming the file, when it is corrupt, truncated or no Keras
+    model, or holds a Lambda layer.
+    """
+    import keras
+
+    if not Path(path).exists():
+        raise FileNotFoundError(f"there is no model {path}")
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        if "ambda" in str(error):
+            raise ValueError(
+                f"{path} has a Lambda layer: Python code of whoever wrote the file. It is not run; "
+                "ask for a model made of ordinary layers"
+            ) from error
+        raise ValueError(
+            f"{path} cannot be read as a Keras model; it may be cut off. Copy or train it again ({error})"
+        ) from error
+
+
+def read_json(path):
+    """Return what a JSON file holds. Raises ValueError, naming the file, when it is cut off."""
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is damaged ({error}); train again with retrain=True") from error
+
+
+def write_json(path, data):
+    """Write `data` as JSON, all or nothing."""
+    with replacing(path) as file:
+        file.write((json.dumps(data, indent=2) + "\n").encode())
+
+
+def versions():
+    """Return {package: version} of what decides a result, for those that are installed."""
+    found = {}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+def now():
+    """Return the time in ISO 8601, UTC, to the second."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

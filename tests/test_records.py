@@ -1,0 +1,137 @@
+"""Run records: what they say, and files that are damaged, foreign or cut off."""
+
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fer_kit import records
+from fer_kit.files import replacing
+from fer_kit.records import Run
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A finished record of two epochs without a model."""
+    recipe = {"name": "quick", "monitor": "val_accuracy"}
+    run = records.begin(tmp_path / "run", {"model": "small", "recipe": recipe, "seed": 0})
+    provenance = {"selected_on": "PublicTest", "device": "a CPU", "precision": "float32", "profile": "smoke"}
+    records.write_json(
+        run.folder / "provenance.json", provenance | {"dataset": {"source": "built-in sample"}}
+    )
+    records.write_json(run.folder / "metrics.json", run.metrics | {"status": "finished"})
+    rows = {"val_accuracy": [0.2, 0.5, 0.5], "val_loss": [1.9, 1.8, 1.7], "seconds": [60.0, 60.0, 60.0]}
+    pd.DataFrame(rows, index=pd.RangeIndex(1, 4, name="epoch")).to_csv(run.folder / "history.csv")
+    return run
+
+
+def small_model():
+    import keras
+
+    faces = keras.Input((48, 48, 1), dtype="uint8")
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(faces))
+    return keras.Model(faces, keras.layers.Dense(7, activation="softmax")(x))
+
+
+def test_a_record_says_in_one_line_what_came_out(run):
+    assert (run.best_epoch, run.best_accuracy) == (2, 0.5)
+    for words in (
+        "small with recipe quick",
+        "best epoch 2 of 3",
+        "PublicTest 50.0%",
+        "3.0 min",
+        "profile smoke",
+    ):
+        assert words in run.summary and words in repr(run)
+
+
+def test_the_monitor_of_the_recipe_chooses_the_best_epoch(run):
+    config = run.config | {"recipe": {"name": "quick", "monitor": "val_loss"}}
+    records.write_json(run.folder / "config.json", config)
+    assert run.best_epoch == 3
+
+
+def test_every_look_at_private_test_is_counted_and_the_first_stays(run):
+    run.add_scores("PublicTest", {"accuracy": 0.4})
+    run.add_scores("PrivateTest", {"accuracy": 0.5})
+    run.add_scores("PrivateTest", {"accuracy": 0.6})
+    metrics = Run.open(run.folder).metrics
+    assert metrics["private_test_scored"] == 2
+    assert metrics["scores"]["PrivateTest"] == {"accuracy": 0.5}
+    assert metrics["scores"]["PrivateTest (2)"] == {"accuracy": 0.6}
+
+
+def test_a_folder_without_a_record_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is no run record.*config.json"):
+        Run.open(tmp_path)
+
+
+def test_an_epoch_that_was_not_saved_is_not_in_the_history(run):
+    records.write_json(run.folder / "metrics.json", run.metrics | {"status": "unfinished"})
+    assert run.history.empty and run.best_epoch is None
+    np.savez(run.folder / "state.npz", about=json.dumps({"epoch": 2}))
+    assert list(run.history.index) == [1, 2]
+
+
+def test_a_run_without_a_finished_epoch_has_no_model(run):
+    with pytest.raises(FileNotFoundError, match="no epoch of this run has finished"):
+        run.model()
+
+
+def test_a_model_comes_back_as_it_was_saved(run):
+    faces = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), np.uint8)
+    model = small_model()
+    model.save(run.folder / "best.keras")
+    np.testing.assert_array_equal(run.model().predict(faces, verbose=0), model.predict(faces, verbose=0))
+
+
+def test_a_cut_off_or_foreign_model_file_is_named(run):
+    path = run.folder / "best.keras"
+    small_model().save(path)
+    whole = path.read_bytes()
+    with zipfile.ZipFile(run.folder / "other.keras", "w") as other:
+        other.writestr("readme.txt", "no model")
+    for content in (b"", b"no model", whole[: len(whole) // 2], (run.folder / "other.keras").read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="best.keras cannot be read as a Keras model"):
+            run.model()
+    damaged = bytearray(whole)
+    damaged[len(damaged) // 2] ^= 0xFF
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match="best.keras cannot be read as a Keras model"):
+        run.model()
+
+
+def test_a_lambda_layer_in_a_model_file_is_not_run(tmp_path):
+    import keras
+
+    faces = keras.Input((48, 48, 1))
+    x = keras.layers.Lambda(lambda x: print("I was run") or x)(faces)
+    keras.Model(faces, keras.layers.Flatten()(x)).save(tmp_path / "theirs.keras")
+    with pytest.raises(ValueError, match="theirs.keras has a Lambda layer.*not run"):
+        records.load_model(tmp_path / "theirs.keras")
+
+
+def test_a_damaged_json_file_is_named(run):
+    (run.folder / "metrics.json").write_text('{"status": "fini')
+    with pytest.raises(ValueError, match="metrics.json is damaged.*retrain=True"):
+        _ = run.metrics
+
+
+def test_a_failed_write_leaves_the_file_as_it_was(tmp_path):
+    path = tmp_path / "kept.json"
+    records.write_json(path, {"old": 1})
+    with pytest.raises(KeyboardInterrupt), replacing(path) as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert records.read_json(path) == {"old": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_differences_are_said_in_words():
+    old = {"model": "a", "recipe": {"epochs": 4, "mixup": 0.0}, "faces": "x"}
+    new = {"model": "a", "recipe": {"epochs": 9, "mixup": 0.0}, "seed": 1, "faces": "x"}
+    assert records.differences(old, new) == ["recipe epochs was 4, now 9", "seed was None, now 1"]
+    assert records.differences(old, old) == []

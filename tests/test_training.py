@@ -1,0 +1,354 @@
+"""Training: what is learnt from, interruptions of every kind, and what goes wrong."""
+
+import errno
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fer_kit import callbacks, devices, training
+from fer_kit.batches import Batches
+from fer_kit.recipes import RECIPES, Recipe, find_recipe, make_optimiser
+from fer_kit.sample import draw_sample
+
+QUICK = Recipe("quick", "these tests", epochs=4, batch_size=32)
+RICH = replace(
+    QUICK, optimiser="sgd", schedule="cosine", warmup_epochs=1, mixup=0.2, ema=0.9, weight_decay=1e-3,
+    label_smoothing=0.1, class_weight="balanced",
+)  # fmt: skip
+STALE = replace(
+    QUICK, schedule="plateau", plateau_patience=2, early_stopping=3, learning_rate=1e-30, epochs=9
+)
+
+
+def small_model(emotions=7, plain=False):
+    """A model with all kinds of state: random layers, batch normalisation, statistics. Plain: none of it."""
+    import keras
+    from keras import layers
+
+    faces = keras.Input((48, 48, 1), dtype="uint8")
+    x = layers.Rescaling(1 / 255)(faces)
+    x = x if plain else layers.RandomFlip("horizontal", seed=1)(x)
+    x = layers.Conv2D(4, 3, 4, activation="relu")(x)
+    x = x if plain else layers.Dropout(0.2, seed=1)(layers.BatchNormalization()(x))
+    x = layers.Flatten()(x)
+    return keras.Model(faces, layers.Dense(emotions, activation="softmax", dtype="float32")(x), name="small")
+
+
+@pytest.fixture(scope="module")
+def few():
+    """135 faces of the built-in sample to learn from and 40 to select on."""
+    faces = draw_sample(700)
+    return faces.training.sample(135).join(faces.public_test.sample(40))
+
+
+def fit(few, out, recipe=QUICK, **options):
+    import keras
+
+    keras.utils.set_random_seed(3)
+    return training.fit(options.pop("model", None) or small_model(), few, recipe, out, **options)
+
+
+def weights(run):
+    return run.model().get_weights()
+
+
+def assert_same_run(one, other):
+    for a, b in zip(weights(one), weights(other), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    drop = ["seconds"]
+    assert one.history.drop(columns=drop).equals(other.history.drop(columns=drop))
+
+
+CHILD = f"""
+import os, signal, sys
+sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parents[1])!r}]
+import numpy as np
+import test_training as t
+from fer_kit import batches, faceset, training
+few = faceset.FaceSet.load(sys.argv[1])
+"""
+KILLED = """
+def deadly(self, number, whole=batches.Batches.__getitem__):
+    if self.epoch == 2 and number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return whole(self, number)
+batches.Batches.__getitem__ = deadly
+t.fit(few, sys.argv[2], t.RICH)
+"""
+SHARED = """
+training.models.build = lambda name, emotions: t.small_model(emotions, plain=True)
+if training.keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+    two = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
+one, two = (t.fit(few, sys.argv[2] + name, model="small", epochs=1, share_over=devices)
+            for name, devices in (("one", None), ("two", ["cpu:0", "cpu:1"])))
+for a, b in zip(t.weights(one), t.weights(two), strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-5)
+"""
+
+
+def in_child(script, few, tmp_path, **environment):
+    few.save(tmp_path / "faces.npz")
+    command = [sys.executable, "-c", CHILD + script, str(tmp_path / "faces.npz"), str(tmp_path / "run")]
+    env = os.environ | environment
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)
+
+
+def test_a_killed_run_goes_on_as_if_it_had_not_been(few, tmp_path):
+    done = in_child(KILLED, few, tmp_path)
+    assert done.returncode == -9, done.stderr[-2000:]
+    killed = fit(few, tmp_path / "run", RICH)
+    assert killed.provenance["resumed_after"] == [2]
+    assert_same_run(killed, fit(few, tmp_path / "whole", RICH))
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_two_devices_train_like_one(few, tmp_path, backend):
+    pytest.importorskip(backend)
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"} if backend == "jax" else {}
+    done = in_child(SHARED, few[np.r_[:134, 135:173]], tmp_path, KERAS_BACKEND=backend, **flags)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def stop_in(monkeypatch, epoch, error):
+    """Raise `error` in the middle of an epoch, which counts from 1."""
+
+    def batch_begins(self, batch, logs=None):
+        if self.title.startswith(f"epoch {epoch}/") and batch == 2:
+            raise error
+
+    monkeypatch.setattr(callbacks.Progress, "on_train_batch_begin", batch_begins)
+
+
+def test_ctrl_c_keeps_the_best_and_counters_go_on(few, tmp_path, monkeypatch, capsys):
+    model = small_model(plain=True)
+    start = model.get_weights()
+
+    def go(name):
+        model.set_weights(start)
+        return fit(few, tmp_path / name, STALE, model=model)
+
+    whole = go("whole")
+    assert len(whole.history) == 4
+    assert whole.history.learning_rate.iloc[-1] == pytest.approx(0.2e-30, rel=1e-6, abs=0)
+    stop_in(monkeypatch, 3, KeyboardInterrupt)
+    run = go("stopped")
+    assert run.metrics["status"] == "interrupted" and len(run.history) == 2
+    assert run.model().predict(few.x[:1], verbose=0).shape == (1, 7)
+    monkeypatch.undo()
+    assert_same_run(go("stopped"), whole)
+    out = capsys.readouterr().out
+    assert "Interrupted after epoch 2" in out and "Going on after epoch 2 of 9" in out
+
+
+def test_progress_is_one_line_per_epoch(few, tmp_path, capsys):
+    run = fit(few, tmp_path / "run", epochs=2)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    assert len(lines) == 2
+    assert "PublicTest" in lines[0] and "best" in lines[0] and "lr 0.001" in lines[0]
+    assert list(run.history.index) == [1, 2]
+
+
+def test_a_finished_run_is_not_trained_again_unless_asked(few, tmp_path, monkeypatch, capsys):
+    model = small_model(plain=True)
+    fit(few, tmp_path / "run", model=model, epochs=1)
+    assert not (tmp_path / "run/state.npz").exists()
+    before = (tmp_path / "run/best.keras").read_bytes()
+    with monkeypatch.context() as forbidden:
+        forbidden.setattr(training, "_train", lambda *_: pytest.fail("trained again"))
+        assert fit(few, tmp_path / "run", model=model, epochs=1).finished
+    assert "Already trained" in capsys.readouterr().out
+    assert fit(few, tmp_path / "run", model=model, epochs=1, retrain=True).finished
+    assert (tmp_path / "run/best.keras").read_bytes() != before
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_weights_before(few, tmp_path, monkeypatch):
+    def spoil(self, epoch, whole=Batches.start_epoch):
+        whole(self, epoch)
+        if epoch == 1:
+            self.targets = np.full_like(self.targets, np.nan)
+
+    monkeypatch.setattr(Batches, "start_epoch", spoil)
+    with pytest.raises(FloatingPointError, match="epoch 2, .*learning rate 0.001; the weights of epoch 1"):
+        fit(few, tmp_path / "run", model=small_model(plain=True))
+    run = training.records.Run.open(tmp_path / "run")
+    assert run.metrics["status"] == "diverged" and len(run.history) == 1
+    assert all(np.isfinite(w).all() for w in weights(run))
+
+
+@pytest.mark.parametrize("victim", ["numpy.savez", "keras.Model.save"])
+def test_a_full_disk_leaves_the_epoch_before(few, tmp_path, monkeypatch, victim):
+    module, name = victim.rsplit(".", 1)
+    owner = __import__("keras").Model if module == "keras.Model" else np
+    calls, save = [], getattr(owner, name)
+
+    def full(target, *values, **more):
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(target, *values, **more)
+
+    recipe = replace(QUICK, monitor="val_loss", learning_rate=1e-4)
+    model = small_model(plain=True)
+    start = model.get_weights()
+    monkeypatch.setattr(owner, name, full)
+    with pytest.raises(OSError, match="No space left.*the weights of epoch 1 are kept"):
+        fit(few, tmp_path / "run", recipe, model=model)
+    monkeypatch.undo()
+    kept = training.records.Run.open(tmp_path / "run")
+    assert len(weights(kept)) == 4 and not list(tmp_path.glob("run/*.partial"))
+    model.set_weights(start)
+    again = fit(few, tmp_path / "run", recipe, model=model)
+    assert again.finished and list(again.history.index) == [1, 2, 3, 4]
+
+
+def test_memory_that_runs_out_gives_advice(few, tmp_path, monkeypatch):
+    class ResourceExhaustedError(Exception):
+        """What TensorFlow raises has this name."""
+
+    stop_in(monkeypatch, 1, ResourceExhaustedError("failed to allocate 3 GiB"))
+    with pytest.raises(MemoryError, match="notebooks.*batch_size=16"):
+        fit(few, tmp_path / "run", model=small_model(plain=True))
+
+
+def test_a_folder_with_another_run_is_refused(few, tmp_path):
+    training.records.begin(tmp_path, training._config("kit-small", {}, QUICK, few, few, seed=0))
+    with pytest.raises(ValueError, match="model was kit-small, now kit-best.*retrain=True"):
+        training.records.begin(tmp_path, training._config("kit-best", {}, QUICK, few, few, seed=0))
+    with pytest.raises(ValueError, match="recipe epochs was 4, now 9; seed was 0, now 1"):
+        changed = training._config("kit-small", {}, replace(QUICK, epochs=9), few, few, seed=1)
+        training.records.begin(tmp_path, changed)
+
+
+def test_the_state_of_another_model_is_refused(few, tmp_path, monkeypatch):
+    stop_in(monkeypatch, 2, KeyboardInterrupt)
+    fit(few, tmp_path / "run", model=small_model(plain=True))
+    monkeypatch.undo()
+    (tmp_path / "run/config.json").unlink()
+    with pytest.raises(ValueError, match="state of another model"):
+        fit(few, tmp_path / "run", RICH)
+    (tmp_path / "run/config.json").unlink()
+    (tmp_path / "run/state.npz").write_bytes(b"PK cut off")
+    with pytest.raises(ValueError, match="state.npz is damaged.*retrain=True"):
+        fit(few, tmp_path / "run")
+
+
+def test_faces_that_cannot_be_trained_on_are_refused(few, tmp_path):
+    with pytest.raises(ValueError, match="no PublicTest faces"):
+        fit(few.training, tmp_path / "run")
+    with pytest.raises(ValueError, match="no Training faces"):
+        fit(few.public_test, tmp_path / "run")
+    with pytest.raises(ValueError, match="validation has no faces"):
+        fit(few, tmp_path / "run", validation=few[:0])
+    with pytest.raises(ValueError, match="validation is named"):
+        fit(few, tmp_path / "run", validation=few.drop("disgust"))
+    with pytest.raises(ValueError, match="6 outputs, the faces 7 emotions"):
+        fit(few, tmp_path / "run", model=small_model(6))
+
+
+def test_private_test_is_touched_only_on_purpose_and_then_recorded(few, tmp_path):
+    private = replace(few.public_test, usage=np.full(len(few.public_test), "PrivateTest"))
+    everything = few.join(private)
+    learnt, selecting = training.choose_faces(everything)
+    assert set(learnt.usage) == {"Training"} and set(selecting.usage) == {"PublicTest"}
+    run = fit(few, tmp_path / "run", model=small_model(plain=True), epochs=1, validation=private)
+    assert run.provenance["selected_on_private_test"]
+    assert run.provenance["selected_on"] == "PrivateTest"
+
+
+def test_twins_are_left_out_when_asked(few):
+    twins = few.public_test[:5]
+    together = few.join(replace(twins, usage=np.full(5, "Training")))
+    learnt, _ = training.choose_faces(together, without_twins=True)
+    assert not learnt.has_twin_in(few.public_test).any()
+    assert len(training.choose_faces(together)[0]) >= len(learnt) + 5
+
+
+@pytest.mark.parametrize(
+    ("capability", "policy"),
+    [((6, 1), "float32"), ((7, 5), "mixed_float16"), ((8, 0), "mixed_bfloat16"), (None, "float32")],
+)
+def test_precision_follows_the_hardware(monkeypatch, capability, policy):
+    monkeypatch.setattr(devices, "gpus", lambda: [("some GPU", capability)])
+    assert devices.choose_precision()[0] == policy
+    assert devices.choose_precision("float32") == ("float32", "as asked")
+    with pytest.raises(ValueError, match="no precision 'half'.*mixed_bfloat16"):
+        devices.choose_precision("half")
+
+
+@pytest.mark.parametrize("hardware", [True, False])
+def test_precision_of_a_cpu(monkeypatch, hardware):
+    monkeypatch.setattr(devices, "gpus", list)
+    monkeypatch.setattr(devices, "cpu_has_bfloat16", lambda: hardware)
+    assert devices.choose_precision()[0] == ("mixed_bfloat16" if hardware else "float32")
+
+
+def test_a_model_is_built_in_the_precision_asked_for(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(training.models, "build", lambda name, emotions: small_model(emotions))
+    run = fit(few, tmp_path / "run", model="small", epochs=1, precision="mixed_bfloat16")
+    assert run.provenance["precision"] == "mixed_bfloat16"
+    assert devices.precision_of(small_model()) == "float32"
+    assert run.predictions["probabilities"].dtype == np.float32
+
+
+@given(batch_size=st.integers(1, 200), seed=st.integers(0, 2**32), epoch=st.integers(0, 500))
+@settings(max_examples=25, deadline=None)
+def test_each_epoch_has_every_face_once_and_only_seed_and_epoch_decide(few, batch_size, seed, epoch):
+    one, other = Batches(few, batch_size, seed), Batches(few, batch_size, seed)
+    other.start_epoch(epoch + 1)
+    for batches in (one, other):
+        batches.start_epoch(epoch)
+    assert np.array_equal(np.sort(one.order), np.arange(len(few)))
+    assert sum(len(one[i][0]) for i in range(len(one))) == len(few)
+    assert all(np.array_equal(a, b) for a, b in zip(one[0], other[0], strict=True))
+
+
+def test_mixup_lays_two_faces_and_their_targets_over_each_other(few):
+    images, targets, _ = Batches(few, 64, mixup=0.4)[0]
+    assert images.dtype == np.uint8 and images.shape == (64, 48, 48, 1)
+    np.testing.assert_allclose(targets.sum(1), 1, atol=1e-6)
+    assert ((targets > 0).sum(1) <= 2).all() and ((targets > 0).sum(1) == 2).any()
+
+
+def test_class_weights_weigh_the_loss():
+    faces = draw_sample(700).training
+    weights = training.class_weights(faces)
+    _, targets, loss_weights = Batches(faces, 50, class_weight=weights)[0]
+    np.testing.assert_allclose(loss_weights, [weights[label] for label in targets.argmax(1)], rtol=1e-6)
+
+
+def test_the_recipe_of_hejslet_is_the_reports():
+    recipe = find_recipe("hejslet")
+    assert (recipe.optimiser, recipe.learning_rate, recipe.batch_size, recipe.epochs) == (
+        "adam",
+        1e-3,
+        64,
+        50,
+    )
+    assert (recipe.monitor, recipe.early_stopping) == ("val_accuracy", 10)
+    assert (recipe.schedule, recipe.plateau_factor, recipe.plateau_patience) == ("plateau", 0.2, 5)
+    assert set(RECIPES) >= {"zhao", "choudhari", "murphy-base", "murphy-finetune", "kit-small", "kit-best"}
+
+
+def test_unknown_recipes_and_settings_are_refused():
+    with pytest.raises(ValueError, match="no recipe 'hejslett'; did you mean 'hejslet'"):
+        find_recipe("hejslett")
+    with pytest.raises(ValueError, match="schedule is 'step'; choose from"):
+        replace(QUICK, schedule="step")
+    with pytest.raises(ValueError, match="learning_rate is 0; it must be above 0"):
+        replace(QUICK, learning_rate=0)
+
+
+def test_the_cosine_rises_over_the_warm_up_and_falls_to_zero():
+    recipe = replace(QUICK, schedule="cosine", learning_rate=0.1, epochs=20, warmup_epochs=2)
+    schedule = make_optimiser(recipe, steps=10)._learning_rate
+    rates = [float(schedule(step)) for step in (0, 10, 20, 110, 200)]
+    np.testing.assert_allclose(rates, [0, 0.05, 0.1, 0.05, 0], atol=1e-6)
