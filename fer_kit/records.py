@@ -25,6 +25,10 @@ COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "sec
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-contrib-python-headless", "scikit-learn")
 
 
+RECORDS = Path(__file__).parents[1] / "figures" / "records"
+"""Where the repository keeps the records of full runs, without their models."""
+
+
 class Run:
     """One run record. `folder` is where it lies. Open it with `Run.open`; `training.fit` writes it."""
 
@@ -133,6 +137,12 @@ class Run:
         again = usage == "PrivateTest" and metrics["private_test_scored"] > 1
         metrics["scores"][f"{usage} ({metrics['private_test_scored']})" if again else usage] = numbers
         write_json(self.folder / "metrics.json", metrics)
+
+
+def recorded(name):
+    """Return the `Run` of this name that the repository comes with, or None when there is no such record."""
+    folder = RECORDS / name
+    return Run(folder) if (folder / "config.json").exists() else None
 
 
 def saved_epoch(folder):

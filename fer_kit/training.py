@@ -195,7 +195,7 @@ def _finish(run, selecting):
     probabilities = run.model().predict(selecting.x, batch_size=256, verbose=0)
     with replacing(run.folder / "predictions.npz") as file:
         known = {"labels": selecting.labels, "usage": selecting.usage, "files": selecting.files}
-        np.savez(file, probabilities=probabilities, **known)
+        np.savez_compressed(file, probabilities=probabilities, **known)
     accuracy = float((probabilities.argmax(1) == selecting.labels).mean())
     score = {usage_in_words(selecting): {"faces": len(selecting), "accuracy": accuracy}}
     _end(run, "finished", scores=run.metrics["scores"] | score)

@@ -352,3 +352,24 @@ def test_the_cosine_rises_over_the_warm_up_and_falls_to_zero():
     schedule = make_optimiser(recipe, steps=10)._learning_rate
     rates = [float(schedule(step)) for step in (0, 10, 20, 110, 200)]
     np.testing.assert_allclose(rates, [0, 0.05, 0.1, 0.05, 0], atol=1e-6)
+
+
+def test_averaged_weights_are_scored_with_batch_statistics_of_their_own(few):
+    import keras
+
+    from fer_kit.averages import Averages
+
+    model = keras.Sequential([keras.Input((48, 48, 1), dtype="uint8"), keras.layers.Rescaling(1 / 255)])
+    model.add(keras.layers.BatchNormalization())
+    model.compile(keras.optimizers.SGD(use_ema=True), "mse", jit_compile=False)
+    model.fit(few.x[:32], few.x[:32] / 255, epochs=1, verbose=0)
+    before = [w.copy() for w in model.get_weights()]
+    averages = Averages(few.x[:64], batch_size=16)
+    averages.set_model(model)
+    averages.on_test_begin()
+    mean, variance = model.layers[-1].non_trainable_variables
+    assert mean.numpy() == pytest.approx(few.images[:64].mean() / 255, abs=1e-5)
+    assert model.layers[-1].momentum == 0.99
+    averages.on_test_end()
+    for old, new in zip(before, model.get_weights(), strict=True):
+        assert new == pytest.approx(old, abs=1e-6)
