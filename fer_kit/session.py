@@ -1,5 +1,7 @@
 """What every notebook does first: set the style, say what it runs on, and look for a GPU."""
 
+import contextlib
+import importlib
 import os
 import platform
 from importlib import metadata
@@ -11,8 +13,9 @@ def setup():
     """Set the plot style; print versions and profile, so that no output is mistaken for another."""
     from fer_kit.plots import use_style
 
-    settings.quieten_tensorflow()
     use_style()
+    with quiet():
+        _import_backend()
     packages = ["fer-kit", "keras", settings.backend(), "numpy"]
     profile = settings.profile()
     print(" · ".join(f"{p} {_version(p)}" for p in packages), f"· Python {platform.python_version()}")
@@ -42,8 +45,31 @@ def gpu_names():
         return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     import tensorflow as tf
 
-    found = tf.config.list_physical_devices("GPU")
-    return [tf.config.experimental.get_device_details(g).get("device_name", g.name) for g in found]
+    with quiet():
+        found = tf.config.list_physical_devices("GPU")
+        return [tf.config.experimental.get_device_details(g).get("device_name", g.name) for g in found]
+
+
+@contextlib.contextmanager
+def quiet():
+    """Keep what is written to the process's error stream, below Python, out of the notebook.
+
+    TensorFlow greets with a dozen lines on its CPU kernels, which a notebook shows in red.
+    """
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _import_backend():
+    backend = importlib.import_module(settings.backend())
+    if settings.backend() == "tensorflow":
+        backend.get_logger().setLevel("ERROR")  # it warns of retracing whenever a lesson uses several models
 
 
 def _version(package):

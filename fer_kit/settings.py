@@ -62,8 +62,3 @@ def output_dir():
 def backend():
     """Return the Keras backend asked for by KERAS_BACKEND, `tensorflow` when it is not set."""
     return os.environ.get("KERAS_BACKEND", "tensorflow")
-
-
-def quieten_tensorflow():
-    """Keep TensorFlow, once imported, from filling the first cell with notes on its CPU kernels."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
