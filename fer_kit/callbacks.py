@@ -50,7 +50,8 @@ class BestModel(keras.callbacks.ModelCheckpoint):
         self.averages, self.best_epoch = averages, None
 
     def set_model(self, model):
-        super().set_model(keras.Model(model.inputs, model.outputs, name=model.name))
+        """Watch a model of the same layers without optimiser, so that none is saved."""
+        super().set_model(keras.Model(model.input, model.output, name=model.name))
 
     def on_epoch_end(self, epoch, logs=None):
         before = self.best
