@@ -24,30 +24,15 @@ def setup():
 
 def check_hardware():
     """Print what Keras will compute on; warn, and never fail, when that is not a GPU."""
-    gpus = gpu_names()
+    with quiet():
+        from fer_kit import devices
+
+        gpus = devices.gpus()
     if gpus:
-        print(f"GPU: {', '.join(gpus)}")
+        print(f"GPU: {', '.join(name for name, _ in gpus)}")
         return
     print(f"No GPU found, computing on {os.cpu_count()} CPU cores: everything runs, training takes longer.")
     print("In Colab, choose Runtime, Change runtime type, GPU. The profile `lab` fits a CPU.")
-
-
-def gpu_names():
-    """Return the names of the GPUs that the Keras backend sees, a list of str."""
-    backend = settings.backend()
-    if backend == "jax":
-        import jax
-
-        return [d.device_kind for d in jax.devices() if d.platform == "gpu"]
-    if backend == "torch":
-        import torch
-
-        return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    import tensorflow as tf
-
-    with quiet():
-        found = tf.config.list_physical_devices("GPU")
-        return [tf.config.experimental.get_device_details(g).get("device_name", g.name) for g in found]
 
 
 @contextlib.contextmanager
@@ -67,8 +52,13 @@ def quiet():
 
 
 def _import_backend():
-    backend = importlib.import_module(settings.backend())
-    if settings.backend() == "tensorflow":
+    name = settings.backend()
+    try:
+        backend = importlib.import_module(name)
+    except ImportError as error:
+        message = f"{name} is not installed: `pip install {name}`, or set KERAS_BACKEND to one that is"
+        raise ImportError(message) from error
+    if name == "tensorflow":
         backend.get_logger().setLevel("ERROR")  # it warns of retracing whenever a lesson uses several models
         # The first generator of a process makes TensorFlow say something about memory: let it be this one.
         next(iter(backend.data.Dataset.from_generator(lambda: [0], "int32")))
