@@ -13,6 +13,7 @@ import numpy as np
 from fer_kit.doctor.near_duplicates import dhash
 from fer_kit.doctor.quality import measure
 from fer_kit.emotions import EMOTIONS, USAGES
+from fer_kit.files import replacing
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "fer2013_signatures.npz"
 
@@ -62,9 +63,8 @@ class Signatures:
 
     def save(self, path=REFERENCE):
         """Write the signatures to a compressed `.npz`, all or nothing."""
-        partial = Path(path).with_suffix(".partial.npz")
-        np.savez_compressed(partial, **vars(self))
-        partial.replace(path)
+        with replacing(path) as file:
+            np.savez_compressed(file, **vars(self))
 
     def __len__(self):
         return len(self.hashes)
