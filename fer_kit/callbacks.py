@@ -189,10 +189,10 @@ class Progress(keras.callbacks.Callback):
 def screen():
     """Return a function `show(line, keep)` for this notebook, terminal or log file.
 
-    A line with `keep=False` is written over by the next one, and not shown at all in a log file.
+    A line with `keep=False` is written over by the next one, and not shown at all in a log file. What
+    has been redirected elsewhere counts as a log file, also in a notebook.
     """
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell and hasattr(shell, "kernel"):
+    if type(sys.stdout).__module__.startswith("ipykernel"):
         return _notebook_screen()
     if sys.stdout.isatty():
         return lambda line, keep: print(f"\r\033[K{line}", end="\n" if keep else "", flush=True)

@@ -2,12 +2,12 @@
 
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from fer_kit.emotions import EMOTIONS, USAGES, emotion_of
-from fer_kit.records import Run, load_model
+from fer_kit.files import write_predictions
+from fer_kit.pretrained import open_model
 from fer_kit.scores import Scores, compare, ensemble, over_seeds, select
 
 __all__ = ["Scores", "compare", "ensemble", "evaluate", "find_twins", "over_seeds", "predict", "select"]
@@ -19,18 +19,19 @@ SHIFT = 2
 def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None, batch_size=256):
     """Score a model on one usage of `faces` and return its `Scores`.
 
-    `model` is a Keras model, a `.keras` file or a run folder. `usage` is Training, PublicTest,
-    PrivateTest or "all"; without it PublicTest is scored, or all faces of a plain folder by emotion,
-    which has no usages (a cross-dataset test, zhao-ckplus). PrivateTest is scored only when asked for by
-    name, and a run folder keeps count of how often. `augment`: see `predict`. `twins_from` are the faces the
-    model learnt from; by default the Training faces of `faces`. `names` are the model's emotions in the
-    order of its outputs; by default those its run names, else the seven, or six without disgust.
+    `model` is a Keras model, a `.keras` file, a run folder or the name of shipped weights. `usage` is
+    Training, PublicTest, PrivateTest or "all"; without it PublicTest is scored, or all faces of a plain
+    folder by emotion, which has no usages (a cross-dataset test, zhao-ckplus). PrivateTest is scored only
+    when asked for by name, and a run folder keeps count of how often. `augment`: see `predict`. `twins_from`
+    are the faces the model learnt from; by default the Training faces of `faces`. `names` are the model's
+    emotions in the order of its outputs; by default those its run names, else the seven, or six without
+    disgust.
     Emotions that the model or the faces do not have are left out on both sides: the faces are counted in
     `left_out`, the outputs masked and the rest scaled to add up to 1.
 
     Raises ValueError for an unknown usage, an empty one, or outputs that fit no list of emotions.
     """
-    network, run = _open(model)
+    network, run = open_model(model)
     usage = usage or _default_usage(faces)
     part = faces if usage == "all" else _part(faces, usage)
     names = names or _names_of(network, run, part)
@@ -66,9 +67,13 @@ def predict(model, images, augment=None, batch_size=256):
 def record_private_score(run, scores):
     """Write `scores` into the metrics.json of a `Run`, which counts how often PrivateTest was scored.
 
+    The predictions of the first time are kept beside it, so that figures need not score again.
     Warns from the second time on: whoever looks again and again begins to select.
     """
     run.add_scores("PrivateTest", scores.as_json())
+    if run.private_predictions is None and (scores.usage, scores.augment) == ("PrivateTest", None):
+        twins = {} if scores.twins is None else {"twins": scores.twins}
+        write_predictions(run.folder / "private.npz", scores.scored, scores.predictions, **twins)
     times = run.metrics["private_test_scored"]
     if times > 1:
         warnings.warn(
@@ -143,18 +148,6 @@ def _part(faces, usage):
             f'{faces.source or "the data"} has no {usage} faces, only {has}; usage="all" scores those'
         )
     return faces.part(usage)
-
-
-def _open(model):
-    """Return (the Keras model, its Run or None) for a model, a file or a run folder."""
-    if isinstance(model, Run):
-        return model.model(), model
-    if not isinstance(model, (str, Path)):
-        return model, None
-    if Path(model).is_dir():
-        run = Run.open(model)
-        return run.model(), run
-    return load_model(model), None
 
 
 def _names_of(model, run, faces):

@@ -1,7 +1,7 @@
 """How to train: the recipes of the reports and the kit's own, as data that reads like the report."""
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Recipe:
     .9). `label_smoothing` 0-1 (Szegedy et al. 2016). `mixup` is the alpha of Zhang et al. 2018, 0 for
     none. `ema` is the decay per step of the averaged weights that are scored and kept (Polyak & Juditsky
     1992), None for none; a short run averages over its last tenth at most. `class_weight` "balanced"
-    weighs each emotion against its frequency, None weighs all faces alike.
+    weighs each emotion against its frequency, None weighs all faces alike. `loss`: "crossentropy", "focal"
+    or "logit-adjusted", see `losses`.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Recipe:
     mixup: float = 0.0
     ema: float | None = None
     class_weight: str | None = None
+    loss: str = "crossentropy"
     silent: str = ""
 
     def __post_init__(self):
@@ -48,6 +50,7 @@ class Recipe:
             "schedule": ("constant", "cosine", "plateau"),
             "monitor": ("val_accuracy", "val_loss"),
             "class_weight": (None, "balanced"),
+            "loss": ("crossentropy", "focal", "logit-adjusted"),
         }
         for field, allowed in choices.items():
             if getattr(self, field) not in allowed:
@@ -174,3 +177,22 @@ def make_optimiser(recipe, steps):
     if recipe.weight_decay:
         optimiser.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimiser
+
+
+def differences(old, new):
+    """Return in words where the configs of two runs differ: a list of `recipe epochs was 15, now 60`.
+
+    A recipe without a field, because it is older than the field, is taken to have its default.
+    """
+    defaults = {f"recipe {field.name}": field.default for field in fields(Recipe)}
+    was, now_is = (defaults | dict(_flatten(config)) for config in (old, new))
+    names = dict.fromkeys((*was, *now_is))
+    return [f"{n} was {was.get(n)}, now {now_is.get(n)}" for n in names if was.get(n) != now_is.get(n)]
+
+
+def _flatten(config, above=""):
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{above}{name} ")
+        else:
+            yield f"{above}{name}", value

@@ -5,6 +5,7 @@ provenance.json   dataset, seed, versions, device, precision, seconds: what a fi
 history.csv       one row per epoch, whole also when training was interrupted
 metrics.json      status, best epoch, scores, and how often PrivateTest was scored
 predictions.npz   the best model's probabilities on the faces it was selected on
+private.npz       its probabilities on PrivateTest, from the first time that this was scored
 best.keras        the best model, with everything from uint8 pixels to probabilities inside
 state.npz         what unfinished training needs to go on; gone when it has finished
 """
@@ -18,12 +19,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fer_kit.files import replacing
+from fer_kit.files import read_json, read_predictions, replacing, write_json
+from fer_kit.recipes import differences
 
-FILES = ("config.json", "provenance.json", "history.csv", "metrics.json", "predictions.npz", "best.keras")
+SMALL = ("config.json", "provenance.json", "history.csv", "metrics.json", "predictions.npz", "private.npz")
+FILES = (*SMALL, "best.keras")
 COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-contrib-python-headless", "scikit-learn")
-
 
 RECORDS = Path(__file__).parents[1] / "figures" / "records"
 """Where the repository keeps the records of full runs, without their models."""
@@ -64,6 +66,13 @@ class Run:
         return {"status": "unfinished", "scores": {}, "private_test_scored": 0}
 
     @property
+    def source(self):
+        """What a figure drawn from this record has to name: dataset, record and profile."""
+        provenance = self.provenance
+        dataset, profile = provenance["dataset"]["source"], provenance["profile"]
+        return f"{dataset} · record {self.folder.name} · profile {profile}"
+
+    @property
     def history(self):
         """A DataFrame with one row per epoch, its index, from 1.
 
@@ -96,8 +105,13 @@ class Run:
 
         A dict of `probabilities` float32 (N, K), `labels` int64 (N,), `usage` and `files` str (N,).
         """
-        with np.load(self.folder / "predictions.npz", allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
+        return read_predictions(self.folder / "predictions.npz")
+
+    @property
+    def private_predictions(self):
+        """The same on PrivateTest, and `twins` bool (N,), from when it was first scored; None before."""
+        path = self.folder / "private.npz"
+        return read_predictions(path) if path.exists() else None
 
     @property
     def finished(self):
@@ -137,6 +151,19 @@ class Run:
         again = usage == "PrivateTest" and metrics["private_test_scored"] > 1
         metrics["scores"][f"{usage} ({metrics['private_test_scored']})" if again else usage] = numbers
         write_json(self.folder / "metrics.json", metrics)
+
+
+def keep(run, name, records=RECORDS):
+    """Copy the small files of a `Run`, all but its model, into the folder of records and return the copy.
+
+    Raises ValueError for a run that no epoch of has finished.
+    """
+    if not run.best_epoch:
+        raise ValueError(f"{run.folder} has no finished epoch, so there is nothing to keep yet")
+    for path in filter(Path.exists, (run.folder / file for file in SMALL)):
+        with replacing(records / name / path.name) as copy:
+            copy.write(path.read_bytes())
+    return Run(records / name)
 
 
 def recorded(name):
@@ -179,21 +206,6 @@ def begin(folder, config, retrain=False):
     return run
 
 
-def differences(old, new):
-    """Return in words where two configs differ: a list of `learning_rate was 0.1, now 0.01`."""
-    was, now_is = dict(_flatten(old)), dict(_flatten(new))
-    names = dict.fromkeys((*was, *now_is))
-    return [f"{n} was {was.get(n)}, now {now_is.get(n)}" for n in names if was.get(n) != now_is.get(n)]
-
-
-def _flatten(config, above=""):
-    for name, value in config.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{above}{name} ")
-        else:
-            yield f"{above}{name}", value
-
-
 def load_model(path):
     """Return the Keras model of a `.keras` file without running any Python code that came with it.
 
@@ -215,20 +227,6 @@ def load_model(path):
         raise ValueError(
             f"{path} cannot be read as a Keras model; it may be cut off. Copy or train it again ({error})"
         ) from error
-
-
-def read_json(path):
-    """Return what a JSON file holds. Raises ValueError, naming the file, when it is cut off."""
-    try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is damaged ({error}); train again with retrain=True") from error
-
-
-def write_json(path, data):
-    """Write `data` as JSON, all or nothing."""
-    with replacing(path) as file:
-        file.write((json.dumps(data, indent=2) + "\n").encode())
 
 
 def versions():

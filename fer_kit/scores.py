@@ -1,6 +1,6 @@
 """What an evaluation found: `Scores`, and what several of them say together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -174,6 +174,15 @@ def ensemble(probabilities):
     if len(shapes) != 1:
         raise ValueError(f"a vote needs probabilities of one shape, not {sorted(shapes)}")
     return np.mean(probabilities, axis=0)
+
+
+def vote(members):
+    """Return the `Scores` of a soft vote of several Scores of the same faces (murphy-future), see `ensemble`.
+
+    Raises ValueError when they are not of the same faces, or not of the same emotions in the same order.
+    """
+    _same_faces(members)
+    return replace(members[0], predictions=ensemble([member.predictions for member in members]))
 
 
 def _same_faces(several):

@@ -5,13 +5,13 @@ import importlib.util
 from dataclasses import asdict, replace
 
 import keras
-import numpy as np
 
 from fer_kit import callbacks, devices, models, records, settings
 from fer_kit.augment import class_weights
 from fer_kit.averages import Averages
 from fer_kit.batches import Batches, choose_faces, usage_in_words
-from fer_kit.files import replacing
+from fer_kit.files import replacing, write_json, write_predictions
+from fer_kit.losses import make_loss
 from fer_kit.recipes import find_recipe, make_optimiser
 
 
@@ -28,6 +28,7 @@ def fit(
     share_over=None,
     without_twins=False,
     tensorboard=False,
+    callbacks=(),
     **variant,
 ):
     """Train `model` on the Training faces by `recipe`, select on PublicTest, and return the `records.Run`.
@@ -37,14 +38,16 @@ def fit(
 
     `model`: a name of `models.MODELS`, built here with the options in `variant` (`gaussian_init=True`),
     or a Keras model of one's own, uint8 (B, 48, 48, 1) to probabilities (B, emotions), which keeps the
-    precision and devices that it was built with. A layer "standardise" in it gets the mean and variance of
-    the training pixels. `recipe`: a name of `recipes.RECIPES` or a `Recipe`. `out`: the run's folder.
+    precision and devices that it was built with; `variant` is then what else the record has to say of it.
+    A layer "standardise" in it gets the mean and variance of the training pixels. `recipe`: a name of
+    `recipes.RECIPES` or a `Recipe`. `out`: the run's folder.
 
     `validation`: another FaceSet to select on, for a report's protocol; PrivateTest is touched only if it
     is in there, and then the record says so. `epochs`: another number than the recipe's. `precision`: see
     `devices.choose_precision`. `share_over`: see `devices.share`. `without_twins`: leave out Training faces
     with a pixel-identical twin among the other faces; by default they stay, as in all published figures,
     and `evaluation` scores the twin-free faces apart. `tensorboard`: write logs to out/tensorboard.
+    `callbacks`: more Keras callbacks, called each time before the epoch is saved.
 
     Raises ValueError for an unknown name, an empty split, a model with another number of outputs than there
     are emotions, or a folder with another run; FloatingPointError when the loss is no number any more
@@ -62,7 +65,7 @@ def fit(
         model = _prepare(model, variant, recipe, learnt, seed, precision)
         _write_provenance(run, model, faces, learnt, selecting, seed)
         with _explained(run, recipe):
-            ended = _train(run, model, recipe, learnt, selecting, seed, tensorboard)
+            ended = _train(run, model, recipe, learnt, selecting, seed, tensorboard, callbacks)
     if ended:
         _finish(run, selecting)
     return run
@@ -72,7 +75,7 @@ def _config(model, variant, recipe, learnt, selecting, seed):
     named = isinstance(model, str)
     return {
         "model": model if named else model.name,
-        "variant": variant if named else {"parameters": model.count_params()},
+        "variant": variant if named else {"parameters": model.count_params(), **variant},
         "recipe": asdict(recipe),
         "faces": learnt.fingerprint,
         "selected on": selecting.fingerprint,
@@ -98,7 +101,7 @@ def _prepare(model, variant, recipe, learnt, seed, precision):
         models.adapt_standardisation(model, learnt.images)
     model.compile(
         make_optimiser(recipe, steps=-(-len(learnt) // recipe.batch_size)),
-        keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        make_loss(recipe, learnt),
         metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
         # XLA on a CPU trains four times slower, and cannot turn or shift images at all.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
@@ -124,10 +127,10 @@ def _write_provenance(run, model, faces, learnt, selecting, seed):
         "started": run.provenance["started"] if path.exists() else records.now(),
         "resumed_after": resumed,
     }
-    records.write_json(path, provenance)
+    write_json(path, provenance)
 
 
-def _train(run, model, recipe, learnt, selecting, seed, tensorboard):
+def _train(run, model, recipe, learnt, selecting, seed, tensorboard, more):
     """Train from the last finished epoch on; return whether training came to its end."""
     weights = class_weights(learnt) if recipe.class_weight else None
     shared = devices.sharing()
@@ -148,7 +151,7 @@ def _train(run, model, recipe, learnt, selecting, seed, tensorboard):
             validation_data=Batches(selecting, 256 // shared * shared, shuffle=False, devices=shared),
             initial_epoch=epoch,
             epochs=recipe.epochs,
-            callbacks=[start, *own.values(), checkpoint, progress],
+            callbacks=[start, *own.values(), *more, checkpoint, progress],
             shuffle=False,  # Keras would draw the order of batches from a generator that nothing restores
             verbose=0,
         )
@@ -187,15 +190,13 @@ def _drop_unsaved_rows(run):
 def _end(run, status, **more):
     """Write how training ended, keeping scores that were added before."""
     more |= {"status": status, "ended": records.now(), "best_epoch": run.best_epoch}
-    records.write_json(run.folder / "metrics.json", run.metrics | more)
+    write_json(run.folder / "metrics.json", run.metrics | more)
 
 
 def _finish(run, selecting):
     """Write predictions and metrics of the best model; from here on the run counts as finished."""
     probabilities = run.model().predict(selecting.x, batch_size=256, verbose=0)
-    with replacing(run.folder / "predictions.npz") as file:
-        known = {"labels": selecting.labels, "usage": selecting.usage, "files": selecting.files}
-        np.savez_compressed(file, probabilities=probabilities, **known)
+    write_predictions(run.folder / "predictions.npz", selecting, probabilities)
     accuracy = float((probabilities.argmax(1) == selecting.labels).mean())
     score = {usage_in_words(selecting): {"faces": len(selecting), "accuracy": accuracy}}
     _end(run, "finished", scores=run.metrics["scores"] | score)

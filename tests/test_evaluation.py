@@ -245,6 +245,7 @@ def test_private_test_is_scored_by_name_and_counted(model, tmp_path):
     stored = Run.open(tmp_path).metrics
     assert stored["private_test_scored"] == 1
     assert stored["scores"]["PrivateTest"]["accuracy"] == scores.accuracy == 1
+    np.testing.assert_array_equal(Run.open(tmp_path).private_predictions["labels"], [3, 4])
     with pytest.warns(UserWarning, match="scored 2 times"):
         evaluate(Run.open(tmp_path), faces, "all")
 

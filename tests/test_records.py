@@ -135,3 +135,16 @@ def test_differences_are_said_in_words():
     new = {"model": "a", "recipe": {"epochs": 9, "mixup": 0.0}, "seed": 1, "faces": "x"}
     assert records.differences(old, new) == ["recipe epochs was 4, now 9", "seed was None, now 1"]
     assert records.differences(old, old) == []
+
+
+def test_keep_copies_the_small_files_alone(run, tmp_path):
+    (run.folder / "best.keras").write_bytes(b"large")
+    copy = records.keep(run, "quick", tmp_path / "records")
+    assert copy.summary == run.summary
+    assert not (copy.folder / "best.keras").exists() and not (copy.folder / "private.npz").exists()
+
+
+def test_keep_refuses_a_run_that_has_nothing_to_keep(run, tmp_path):
+    records.write_json(run.folder / "metrics.json", run.metrics | {"status": "unfinished"})
+    with pytest.raises(ValueError, match="no finished epoch"):
+        records.keep(run, "quick", tmp_path / "records")
