@@ -34,6 +34,28 @@ def training_curves(history, title="Training", source="", selected_on="validatio
     return stamp(figure, source)
 
 
+def stages(histories, source="", selected_on="validation"):
+    """Draw the training curves of several runs side by side on common axes (murphy-base, murphy-finetune).
+
+    `histories` is a dict from title to a DataFrame as in `training_curves`: one column of panels per run,
+    accuracy above loss.
+    """
+    size = (5.5 * len(histories), 7)
+    figure, axes = plt.subplots(2, len(histories), figsize=size, sharey="row", squeeze=False)
+    for column, (title, history) in zip(axes.T, histories.items(), strict=True):
+        for axis, measure, scale in zip(column, ("accuracy", "loss"), (100, 1), strict=True):
+            training, validation = scale * history[measure], scale * history[f"val_{measure}"]
+            axis.plot(history.index, training, color=TRAINING, label="Training", marker=".")
+            axis.plot(history.index, validation, color=VALIDATION, label=selected_on, marker=".")
+            axis.xaxis.get_major_locator().set_params(integer=True)
+            axis.set(xlabel="epoch", title=f"{title}: {measure}")
+    axes[0, 0].set_ylabel("accuracy (%)")
+    axes[1, 0].set_ylabel("loss (cross-entropy, nats)")
+    axes[0, 0].legend()
+    figure.tight_layout()
+    return stamp(figure, source)
+
+
 def confusion(counts, names, title="Confusion matrix", normalise=True, source=""):
     """Draw a confusion matrix: each row a true emotion, each column a predicted one.
 
