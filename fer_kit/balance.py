@@ -56,6 +56,15 @@ def multiply(faces, name, times=10, total=None, seed=0):
     return faces.join(_copies(faces[np.resize(rows, total - len(rows))], augment_disgust, rng))
 
 
+def with_copies(faces, copies, seed=0):
+    """Return the Training faces, each of them `copies` times more through `augment_face`, and all others.
+
+    Raises ValueError when there are no Training faces.
+    """
+    rng = np.random.default_rng(seed)
+    return reduce(FaceSet.join, [_copies(faces.training, augment_face, rng) for _ in range(copies)], faces)
+
+
 def originals(faces):
     """Return which file each face came from, str (N,): a copy made here names the face it is a copy of."""
     return np.array([str(file).split(_MARK)[0] for file in faces.files])
