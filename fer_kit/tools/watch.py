@@ -1,0 +1,144 @@
+"""`python -m fer_kit watch`: faces and emotions in pictures, a video or a camera, on screen or in files."""
+
+import contextlib
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import cv2
+from tqdm import tqdm
+
+from fer_kit.annotate import annotate, video
+from fer_kit.camera import frames
+from fer_kit.detection import find_detector
+from fer_kit.export import SUFFIXES, fast, load_exported
+from fer_kit.faces import FacePipeline
+from fer_kit.pretrained import open_model
+from fer_kit.timeline import table
+
+PICTURE_SIDE = 1280
+"""Longer side in pixels at which the detector looks at single pictures: groups have small faces."""
+
+
+def watch(source, out=None, model="kit-small", detector="mtcnn", classify=None):
+    """Show who looks how in a source of `camera.frames`, print a summary, and return status 0.
+
+    With `out`, a path that ends in .webm, the annotated video is written there and the table beside it, as
+    .csv; without, nothing is stored. A window opens where OpenCV can open one; q or Escape close it, and
+    Ctrl-C ends a camera too. `model` is as in `classifier`, `classify` a function in its place, as
+    `FacePipeline` takes it; `detector` is a name for `find_detector`.
+
+    Raises what `frames`, `annotate.video` and `FacePipeline` raise; files hold what was seen until then.
+    """
+    stream = frames(source)
+    print(f"Watching {stream.name}. Frames stay on this computer{'' if out else ', and nothing is stored'}.")
+    step = _stepper(stream, classify or classifier(model), detector)
+    seen = defaultdict(Counter)
+    with contextlib.ExitStack() as stack:
+        outputs = [stack.enter_context(opened) for opened in _outputs(stream, out)]
+        stack.enter_context(contextlib.suppress(KeyboardInterrupt, Closed))  # both are ways to say: enough
+        bar = stack.enter_context(tqdm(total=stream.count, unit="frame", file=sys.stderr))
+        for seconds, frame in stream:
+            results = step(frame)
+            for result in results:
+                seen[result.id][result.emotion] += 1
+            for write in outputs:
+                write(seconds, frame, results)
+            bar.set_postfix_str(_in_words(results), refresh=False)
+            bar.update()
+    print(summary(seen, stream.kind))
+    if out:
+        print(f"Written: {out} and {table_path(out)}")
+    return 0
+
+
+def classifier(model="kit-small"):
+    """Return the function from faces uint8 (N, 48, 48) to probabilities (N, 7) of a model.
+
+    `model` is what `pretrained.open_model` takes, or a file that `export` wrote.
+    """
+    if Path(model).suffix in SUFFIXES.values():
+        return load_exported(model)
+    return fast(open_model(model)[0])
+
+
+def _stepper(stream, classify, detector):
+    """Return the function from a frame to `FaceResult`s; pictures have nothing to do with one another."""
+    if stream.kind != "pictures":
+        return FacePipeline(classify, detector).step
+    detector = find_detector(detector, PICTURE_SIDE)
+    return lambda frame: FacePipeline(classify, detector, track=0, past=0).step(frame)
+
+
+def _outputs(stream, out):
+    """Yield context managers of functions that take (seconds, frame, results)."""
+    if out:
+        yield _video_and_table(out, stream.rate)
+    if (stream.kind == "camera" or not out) and can_open_window():
+        yield _window(stream)
+
+
+def table_path(out):
+    """Return the Path of the table that belongs to the video `out`."""
+    return Path(out).with_suffix(".csv")
+
+
+@contextlib.contextmanager
+def _video_and_table(out, rate):
+    with video(out, rate) as film, table(table_path(out)) as note:
+
+        def write(seconds, frame, results):
+            film(seconds, annotate(frame, results))
+            note(seconds, results)
+
+        yield write
+
+
+class Closed(Exception):
+    """The window was closed."""
+
+
+@contextlib.contextmanager
+def _window(stream):
+    wait = 1000 if stream.kind == "pictures" else 1
+
+    def show(seconds, frame, results):
+        cv2.imshow("fer_kit", cv2.cvtColor(annotate(frame, results), cv2.COLOR_RGB2BGR))
+        if cv2.waitKey(wait) in (ord("q"), 27):
+            raise Closed
+
+    try:
+        yield show
+    finally:
+        cv2.destroyAllWindows()
+
+
+def can_open_window():
+    """Return whether OpenCV can open a window here, asked in another process.
+
+    The headless wheel raises, and one that has windows ends the whole process where there is no display.
+    """
+    code = "import cv2; cv2.namedWindow('fer_kit'); cv2.destroyAllWindows()"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def _in_words(results):
+    return ", ".join(f"{r.id} {r.emotion} {max(r.probabilities):.0%}" for r in results) or "no face"
+
+
+def summary(seen, kind):
+    """Return in words how often each emotion was seen, from a dict of face id to Counter of emotions.
+
+    In a video each face has a line of its own; ids mean nothing from one picture to the next.
+    """
+    if not seen:
+        return "No face was seen."
+    if kind == "pictures":
+        seen = {"all": sum(seen.values(), Counter())}
+    lines = []
+    for face, counts in seen.items():
+        shares = ", ".join(f"{name} {n / counts.total():.0%}" for name, n in counts.most_common())
+        title = f"{counts.total()} faces" if face == "all" else f"face {face}, {counts.total()} frames"
+        lines.append(f"{title}: {shares}")
+    return "\n".join(lines)

@@ -1,0 +1,554 @@
+"""Frames from every source, what is drawn and written of them, and `python -m fer_kit watch`."""
+
+import base64
+import itertools
+import re
+import sys
+import tracemalloc
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from fer_kit import camera, timeline
+from fer_kit.annotate import annotate, video
+from fer_kit.camera import decode, frames
+from fer_kit.emotions import COLOURS, EMOTIONS
+from fer_kit.faces import FacePipeline, FaceResult
+from fer_kit.frames import overlap
+from fer_kit.tools import cli, watch
+from fer_kit.video import moving_faces, portrait
+
+HAPPY = EMOTIONS.index("happy")
+
+
+def classify(faces):
+    """Say happy to everything."""
+    return np.eye(len(EMOTIONS))[[HAPPY] * len(faces)]
+
+
+def result(box=(10, 20, 30, 40), number=1, emotion="happy"):
+    probabilities = np.eye(len(EMOTIONS), dtype=np.float32)[EMOTIONS.index(emotion)]
+    return FaceResult(number, box, emotion, probabilities)
+
+
+def save(path, image):
+    """Write an image, RGB or grey, with OpenCV."""
+    assert cv2.imwrite(str(path), image[..., ::-1] if image.ndim == 3 and image.shape[2] == 3 else image)
+    return path
+
+
+def film(path, count=40, size=(64, 48)):
+    """Write a video, .webm or .avi, in which frame k has the grey level 5 k."""
+    way = (cv2.CAP_FFMPEG, "VP80") if path.suffix == ".webm" else (cv2.CAP_OPENCV_MJPEG, "MJPG")
+    writer = cv2.VideoWriter(str(path), way[0], cv2.VideoWriter_fourcc(*way[1]), 20, size)
+    for k in range(count):
+        writer.write(np.full((size[1], size[0], 3), 5 * k, np.uint8))
+    writer.release()
+    return path
+
+
+# ---- pictures ----
+
+
+def test_a_picture_is_one_frame_in_rgb(tmp_path):
+    image = np.zeros((20, 30, 3), np.uint8)
+    image[..., 0] = 200  # red
+    source = frames(save(tmp_path / "red.png", image))
+    assert (source.kind, source.count) == ("pictures", 1)
+    for _ in range(2):  # as often as one likes
+        ((seconds, frame),) = source
+        assert seconds == 0
+        np.testing.assert_array_equal(frame, image)
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "expected"),
+    [
+        ("grey", np.full((5, 4), 77, np.uint8), (77, 77, 77)),
+        ("rgba", np.full((5, 4, 4), 77, np.uint8), (77, 77, 77)),
+        ("16-bit", np.full((5, 4), 77 * 257, np.uint16), (77, 77, 77)),
+        ("one pixel", np.full((1, 1, 3), 77, np.uint8), (77, 77, 77)),
+    ],
+)
+def test_any_picture_becomes_8_bit_rgb(tmp_path, name, image, expected):
+    ((_, frame),) = frames(save(tmp_path / f"{name}.png", image))
+    assert frame.dtype == np.uint8 and frame.shape == (*image.shape[:2], 3)
+    assert np.abs(frame.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_a_rotated_phone_picture_comes_upright(tmp_path, orientation):
+    upright = np.zeros((40, 60, 3), np.uint8)
+    upright[:20, :30] = 255  # the upper left quarter
+    turns = {3: 2, 6: 1, 8: 3}[orientation]  # quarter turns to the left, as the sensor saw it
+    stored = Image.fromarray(np.ascontiguousarray(np.rot90(upright, turns)))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "phone.jpg", exif=exif, quality=95)
+    ((_, frame),) = frames(tmp_path / "phone.jpg")
+    assert frame.shape == upright.shape
+    assert np.abs(frame.astype(int) - upright).mean() < 5
+
+
+def test_a_folder_gives_its_pictures_by_name_and_counts_the_rest(tmp_path):
+    for name, level in (("b.png", 2), ("a.jpg", 1), ("c.bmp", 3)):
+        save(tmp_path / name, np.full((8, 8, 3), 50 * level, np.uint8))
+    (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    source = frames(tmp_path)
+    assert "3 pictures" in source.name and "2 other files left out" in source.name
+    assert [(seconds, round(frame.mean() / 50)) for seconds, frame in source] == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_a_damaged_picture_in_a_folder_is_left_out_with_a_warning(tmp_path):
+    save(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:20])
+    with pytest.warns(UserWarning, match=r"b\.png"):
+        assert len(list(frames(tmp_path))) == 1
+
+
+def test_a_folder_without_pictures_says_what_is_there(tmp_path):
+    (tmp_path / "notes.txt").write_text("not a picture")
+    with pytest.raises(ValueError, match="no pictures in .*1 other file"):
+        frames(tmp_path)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=60) | st.binary(max_size=60).map(lambda tail: b"\x89PNG\r\n\x1a\n" + tail))
+def test_decoding_rubbish_raises_value_error_with_the_name(content):
+    with pytest.raises(ValueError, match="holiday"):
+        decode(content, "holiday")
+
+
+# ---- videos ----
+
+
+def test_a_video_gives_its_frames_with_their_seconds(tmp_path):
+    source = frames(film(tmp_path / "film.webm"))
+    seen = list(source)
+    assert (source.kind, source.count, source.rate) == ("video", 40, 20)
+    np.testing.assert_allclose([seconds for seconds, _ in seen], np.arange(40) / 20)
+    np.testing.assert_allclose([frame.mean() for _, frame in seen], 5 * np.arange(40), atol=6)
+
+
+def test_a_video_of_odd_size_keeps_it(tmp_path):
+    ((_, frame), *_) = frames(film(tmp_path / "odd.avi", 3, (61, 47)))
+    assert frame.shape == (47, 61, 3)
+
+
+def test_a_video_cut_short_gives_what_is_there_and_a_warning(tmp_path):
+    path = tmp_path / "cut.avi"
+    whole = film(path, 40).read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.warns(UserWarning, match="of 40 frames: it was cut short"):
+        seen = list(frames(path))
+    assert 5 < len(seen) < 30
+
+
+@pytest.mark.parametrize("content", [b"", b"no video", film], ids=["empty", "text", "header"])
+def test_what_is_neither_picture_nor_video_is_named(tmp_path, content):
+    path = tmp_path / "film.webm"
+    path.write_bytes(film(path).read_bytes()[:300] if content is film else content)
+    with pytest.raises(ValueError, match=r"film\.webm is no picture and no video"):
+        frames(path)
+
+
+def test_a_path_that_does_not_exist_tells_what_there_is_to_give():
+    with pytest.raises(FileNotFoundError, match="0 for the camera, or demo"):
+        frames("nowhere.mp4")
+
+
+# ---- cameras ----
+
+
+class Camera:
+    """Stands in for a cv2.VideoCapture that gives so many pictures and then none."""
+
+    def __init__(self, pictures):
+        self.left, self.released = pictures, False
+
+    def isOpened(self):
+        return True
+
+    def set(self, *setting):
+        return True
+
+    def read(self):
+        self.left -= 1
+        return (True, np.zeros((48, 64, 3), np.uint8)) if self.left >= 0 else (False, None)
+
+    def release(self):
+        self.released = True
+
+
+def test_no_camera_is_told_and_the_demo_named(capfd):
+    source = frames("97")
+    assert source.kind == "camera" and source.count is None
+    with pytest.raises(OSError, match="camera 97 cannot be opened.*demo"):
+        next(iter(source))
+    assert capfd.readouterr().err == ""
+
+
+def test_a_camera_that_vanishes_is_told_and_released(monkeypatch):
+    capture = Camera(3)
+    monkeypatch.setattr(cv2, "VideoCapture", lambda index: capture)
+    monkeypatch.setattr(camera, "PATIENCE", 0.1)
+    seen = []
+    with pytest.raises(OSError, match="stopped giving pictures"):
+        seen.extend(frame for _, frame in frames(0))  # keeps nothing when the loop fails
+    assert capture.left < 0 and capture.released
+
+
+def test_leaving_the_loop_releases_the_camera(monkeypatch):
+    capture = Camera(100)
+    monkeypatch.setattr(cv2, "VideoCapture", lambda index: capture)
+    for _ in frames(0):
+        break
+    assert capture.released
+
+
+def test_the_demo_is_ten_seconds_of_three_faces():
+    source = frames("demo")
+    seen = list(itertools.islice(source, 3))
+    assert source.count / source.rate == 10
+    assert [frame.shape for _, frame in seen] == [(480, 640, 3)] * 3
+    truth = [frame for frame, _ in moving_faces(3, faces=3)]
+    np.testing.assert_array_equal(seen[2][1], truth[2])
+
+
+# ---- drawing, videos and tables ----
+
+
+def test_box_and_bars_are_drawn_on_a_copy():
+    frame = np.zeros((480, 640, 3), np.uint8)
+    drawn = annotate(frame, [result((200, 100, 80, 100))])
+    assert not frame.any()
+    colour = np.array(list(bytes.fromhex(COLOURS["happy"][1:])))
+    is_colour = np.abs(drawn.astype(int) - colour).max(axis=2) < 10
+    assert is_colour[150, 200] and is_colour[150, 280] and is_colour[200, 240], "the box"
+    assert is_colour[100:195, 340:390].any(), "the bar of happy, at the right of the box"
+
+
+def test_bars_hide_no_other_face():
+    frame = np.zeros((480, 640, 3), np.uint8)
+    faces = [result((x, 100, 80, 100), k) for k, x in enumerate((0, 100, 200, 300, 540), 1)]
+    drawn = annotate(frame, faces)
+    assert not drawn[130:170, 110:170].any()
+    assert drawn[100:200, 424:534].any(), "there is room at the left of the last face"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    st.lists(st.tuples(*[st.integers(0, 70)] * 2, *[st.integers(1, 70)] * 2), max_size=50),
+)
+def test_drawing_works_at_any_size_with_up_to_50_faces(shape, boxes):
+    frame = np.full((*shape, 3), 9, np.uint8)
+    drawn = annotate(frame, [result(box, k, EMOTIONS[k % 7]) for k, box in enumerate(boxes, 1)])
+    assert drawn.shape == frame.shape and drawn.dtype == np.uint8
+    assert (frame == 9).all()
+
+
+def test_a_video_lasts_as_long_as_what_it_shows(tmp_path):
+    path = tmp_path / "new" / "film.webm"
+    with video(path, 10) as write:
+        for seconds, level in ((0, 0), (0.02, 250), (0.1, 50), (0.5, 200)):  # the second comes too soon
+            write(seconds, np.full((47, 61, 3), level, np.uint8))
+    seen = list(frames(path))
+    assert seen[0][1].shape == (46, 60, 3)
+    np.testing.assert_allclose([frame.mean() for _, frame in seen], [0, 50, 50, 50, 50, 200], atol=8)
+    assert [p.name for p in path.parent.iterdir()] == ["film.webm"]
+
+
+def test_frames_of_other_sizes_are_fitted_into_a_video(tmp_path):
+    with video(tmp_path / "film.webm", 1) as write:
+        for seconds, shape in enumerate([(40, 60), (60, 20), (1, 1), (400, 600)]):
+            write(seconds, np.full((*shape, 3), 200, np.uint8))
+    seen = [frame for _, frame in frames(tmp_path / "film.webm")]
+    assert [frame.shape for frame in seen] == [(40, 60, 3)] * 4
+    assert seen[1][20, 30].mean() > 150 and seen[1][20, 3].mean() < 50, "black beside the narrow one"
+
+
+def test_what_was_seen_before_an_error_is_kept_whole(tmp_path):
+    def run():
+        with video(tmp_path / "film.webm", 10) as film, timeline.table(tmp_path / "film.csv") as note:
+            film(0, np.zeros((48, 64, 3), np.uint8))
+            note(0, [result()])
+            raise OSError("the camera went away")
+
+    with pytest.raises(OSError, match="went away"):
+        run()
+    assert len(list(frames(tmp_path / "film.webm"))) == 1
+    assert len(pd.read_csv(tmp_path / "film.csv")) == 1
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_videos_are_webm_and_nothing_else(tmp_path):
+    with pytest.raises(ValueError, match="webm"), video(tmp_path / "film.mp4"):
+        pass
+
+
+def test_a_table_that_cannot_be_written_says_so(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="file"), timeline.table(tmp_path / "file" / "film.csv"):
+        pass
+
+
+def test_the_table_has_a_row_per_face_and_frame(tmp_path):
+    with timeline.table(tmp_path / "seen.csv") as note:
+        note(0.04, [result(), result((1, 2, 3, 4), 2, "sad")])
+        note(0.08, [])
+        note(0.12, [result()])
+    seen = pd.read_csv(tmp_path / "seen.csv")
+    assert tuple(seen.columns) == timeline.COLUMNS
+    assert seen.time.tolist() == [0.04, 0.04, 0.12] and seen.face.tolist() == [1, 2, 1]
+    assert seen.loc[1, ["x", "y", "width", "height", "emotion", "sad"]].tolist() == [1, 2, 3, 4, "sad", 1]
+
+
+def test_emotions_over_time_draws_the_faces_seen_longest():
+    rows = [
+        row
+        for second in range(6)
+        for row in timeline.rows(second, [result(number=k) for k in range(1, 7) if k > second or k == 6])
+    ]
+    figure = timeline.emotions_over_time(pd.DataFrame(rows), source="a film", most=2)
+    axes = figure.axes
+    assert [axis.get_title() for axis in axes] == ["face 5", "face 6"]
+    assert axes[1].get_xlabel() == "time (s)" and "%" in axes[0].get_ylabel()
+    happy = axes[1].lines[HAPPY]
+    assert happy.get_ydata().tolist() == [100] * 6 and happy.get_color() == COLOURS["happy"]
+
+
+def test_nothing_seen_is_nothing_to_draw():
+    with pytest.raises(ValueError, match="no face"):
+        timeline.emotions_over_time(pd.DataFrame(columns=timeline.COLUMNS))
+
+
+def test_a_long_run_keeps_memory_flat(tmp_path):
+    pipeline, used = FacePipeline(classify, "haar-alt2"), []
+    stream = moving_faces(46, faces=2)
+    tracemalloc.start()
+    with video(tmp_path / "film.webm") as film, timeline.table(tmp_path / "film.csv") as note:
+        for number, (frame, _) in enumerate(stream):
+            faces = pipeline.step(frame)
+            film(number / 25, annotate(frame, faces))
+            note(number / 25, faces)
+            if number in (15, 45):
+                used.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert used[1] - used[0] < 100_000, "a frame alone has 921,600 bytes"
+
+
+# ---- the widget's Python half ----
+
+
+class Page:
+    """Stands in for the page: keeps what it is sent."""
+
+    def __init__(self):
+        self.answers = []
+
+    def send(self, answer):
+        self.answers.append(answer)
+
+
+def ask(step, jpeg=None):
+    """Return the answer of a BrowserCamera with this step to one frame, and the camera."""
+    pytest.importorskip("anywidget")
+    from fer_kit.browser_camera import BrowserCamera
+
+    if jpeg is None:
+        jpeg = base64.b64encode(cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1]).decode()
+    page, browser_camera = Page(), BrowserCamera(step)
+    try:
+        browser_camera._answer(page, {"run": "r", "id": 7, "jpeg": jpeg}, [])
+    finally:
+        browser_camera.close()
+        (answer,) = page.answers
+        assert (answer["run"], answer["id"]) == ("r", 7)
+    return answer, browser_camera
+
+
+def test_a_frame_of_the_browser_is_answered_with_plain_numbers():
+    answer, browser_camera = ask(lambda frame: [result()])
+    assert answer["error"] == "" and browser_camera.answered == 1
+    assert answer["faces"] == [
+        {
+            "id": 1,
+            "box": [10, 20, 30, 40],
+            "emotion": "happy",
+            "probabilities": [float(k == HAPPY) for k in range(7)],
+        }
+    ]
+
+
+def broken(faces):
+    return len(faces) / 0
+
+
+@pytest.mark.parametrize(
+    ("classify", "told"),
+    [
+        (broken, "ZeroDivisionError.*line [0-9]+ of broken"),
+        (lambda faces: np.zeros((len(faces), 3)), r"returned the shape \(1, 3\)"),
+        (lambda faces: np.full((len(faces), 7), np.nan), "nan"),
+    ],
+    ids=["raises", "shape", "nan"],
+)
+def test_what_is_wrong_with_the_students_function_is_answered(classify, told):
+    (frame, _), *_ = moving_faces(1)
+    jpeg = base64.b64encode(cv2.imencode(".jpg", frame[..., ::-1])[1]).decode()
+    answer, browser_camera = ask(FacePipeline(classify, "haar-alt2").step, jpeg)
+    assert answer["faces"] == []
+    assert re.search(told, answer["error"]), answer["error"]
+    assert isinstance(browser_camera.error, Exception)
+
+
+def test_a_frame_that_is_no_picture_is_answered():
+    answer, _ = ask(lambda frame: [], "no base64 picture")
+    assert answer["error"]
+
+
+def test_an_interrupt_is_answered_and_goes_on():
+    def interrupted(frame):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ask(interrupted)
+
+
+def test_a_new_camera_closes_the_one_before():
+    pytest.importorskip("anywidget")
+    from fer_kit.browser_camera import BrowserCamera
+
+    first = BrowserCamera(lambda frame: [])
+    second = BrowserCamera(lambda frame: [])
+    assert first.widget.comm is None and second.widget.comm is not None
+    second.close()
+
+
+def test_without_anywidget_the_extra_is_named(monkeypatch):
+    from fer_kit.browser_camera import BrowserCamera
+
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    with pytest.raises(ImportError, match=r"fer-kit\[camera\]"):
+        BrowserCamera(lambda frame: [])
+
+
+# ---- python -m fer_kit watch ----
+
+
+def look(source, out=None, classify=classify):
+    return watch.watch(source, out, detector="haar-alt2", classify=classify)
+
+
+@pytest.fixture(autouse=True)
+def no_window(monkeypatch, request):
+    """Tests open no windows, but for the one that asks whether they could."""
+    if "window" not in request.node.name:
+        monkeypatch.setattr(watch, "can_open_window", lambda: False)
+
+
+def test_watching_a_video_writes_video_and_table_and_counts(tmp_path, capsys):
+    with video(tmp_path / "in.webm") as write:
+        for number, (frame, _) in enumerate(moving_faces(12, faces=2)):
+            write(number / 25, frame)
+    assert look(tmp_path / "in.webm", tmp_path / "out.webm") == 0
+    told = capsys.readouterr()
+    assert "face 1, 12 frames: happy 100%" in told.out and "face 2" in told.out
+    assert "12/12" in told.err, "the progress bar"
+    assert len(list(frames(tmp_path / "out.webm"))) == 12
+    seen = pd.read_csv(tmp_path / "out.csv")
+    truth = [boxes for _, boxes in moving_faces(12, faces=2)]
+    boxes = seen[seen.time == 0][["x", "y", "width", "height"]].to_numpy().tolist()
+    assert len(seen) == 24 and all(max(overlap(box, true) for box in boxes) > 0.5 for true in truth[0])
+
+
+def test_watching_without_out_stores_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(camera, "DEMO_FRAMES", 3)
+    assert look("demo") == 0
+    assert "nothing is stored" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_without_a_face_and_others_of_all_sizes(tmp_path, capsys):
+    save(tmp_path / "1 pixel.png", np.zeros((1, 1, 3), np.uint8))
+    save(tmp_path / "8k.jpg", np.full((4320, 7680, 3), 128, np.uint8))
+    save(tmp_path / "grey.png", np.full((240, 320), 128, np.uint8))
+    assert look(tmp_path, tmp_path / "out.webm") == 0
+    assert "No face was seen." in capsys.readouterr().out
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 0
+    assert len(list(frames(tmp_path / "out.webm"))) == 3
+
+
+def test_fifty_faces_in_one_picture(tmp_path, capsys):
+    one = portrait()[32:232, 132:332]
+    crowd = np.tile(cv2.resize(one, (128, 128), interpolation=cv2.INTER_AREA), (5, 10, 1))
+    save(tmp_path / "crowd.png", crowd)
+    assert look(tmp_path / "crowd.png", tmp_path / "out.webm") == 0
+    assert "50 faces: happy 100%" in capsys.readouterr().out
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 50
+
+
+@pytest.mark.parametrize("classify", [broken, lambda faces: np.zeros((1, 2))], ids=["raises", "shape"])
+def test_a_wrong_classify_is_told_and_the_files_are_whole(tmp_path, monkeypatch, classify):
+    monkeypatch.setattr(camera, "DEMO_FRAMES", 3)
+    with pytest.raises((RuntimeError, ValueError), match="classify gets faces"):
+        look("demo", tmp_path / "out.webm", classify)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_control_c_ends_a_camera_with_a_summary(tmp_path, monkeypatch, capsys):
+    (frame, _), *_ = moving_faces(1)
+
+    class Interrupted(Camera):
+        def read(self):
+            if self.left == 0:
+                raise KeyboardInterrupt
+            return super().read()[0], frame[..., ::-1]
+
+    monkeypatch.setattr(cv2, "VideoCapture", lambda index: Interrupted(3))
+    assert look(0, tmp_path / "out.webm") == 0
+    assert "face 1, 3 frames" in capsys.readouterr().out
+    monkeypatch.undo()
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 3 and (tmp_path / "out.webm").exists()
+
+
+def test_no_window_without_a_display(monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    if not sys.platform.startswith("linux"):
+        pytest.skip("other systems always have a display")
+    assert not watch.can_open_window()
+
+
+def test_a_window_shows_frames_and_closes_with_q(monkeypatch, capsys):
+    shown = []
+    monkeypatch.setattr(watch, "can_open_window", lambda: True)
+    monkeypatch.setattr(cv2, "imshow", lambda name, image: shown.append(image))
+    monkeypatch.setattr(cv2, "waitKey", lambda wait: ord("q") if len(shown) == 2 else -1)
+    monkeypatch.setattr(cv2, "destroyAllWindows", lambda: shown.append("closed"))
+    assert look("demo") == 0
+    assert len(shown) == 3 and shown[0].shape == (480, 640, 3) and shown[-1] == "closed"
+    assert "2 frames" in capsys.readouterr().out
+
+
+def test_the_command_line_with_a_model_of_ones_own(tmp_path, monkeypatch, capsys):
+    import keras
+
+    inputs = keras.Input((48, 48, 1), dtype="uint8")
+    outputs = keras.layers.Dense(7, activation="softmax")(keras.layers.Flatten()(inputs))
+    keras.Model(inputs, outputs).save(tmp_path / "tiny.keras")
+    monkeypatch.setattr(camera, "DEMO_FRAMES", 2)
+    options = ["--model", str(tmp_path / "tiny.keras"), "--detector", "haar-alt2"]
+    assert cli.main(["watch", "demo", *options, "--out", str(tmp_path / "out.webm")]) == 0
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 6
+    assert cli.main(["watch", "nowhere.mp4", *options]) == 2
+    assert capsys.readouterr().err.endswith("a folder of pictures, a video, 0 for the camera, or demo\n")
