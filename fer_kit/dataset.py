@@ -71,11 +71,15 @@ def find_dataset(path):
 
 
 def _candidates(folder):
-    """What in a folder may be a dataset: files with a data suffix, or else the folder itself."""
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in {".zip", ".csv"})
+    """What in a folder may be a dataset: files with a data suffix, or else the folder itself.
+
+    UTKFace may lie beside it (`fer_kit.gender`) and is not looked at.
+    """
+    entries = sorted(p for p in folder.iterdir() if not p.name.lower().startswith((".", "utkface")))
+    files = [p for p in entries if p.suffix.lower() in {".zip", ".csv"}]
     if files:
         return files
-    return [folder] if any(p.is_dir() and not p.name.startswith(".") for p in folder.iterdir()) else []
+    return [folder] if any(p.is_dir() for p in entries) else []
 
 
 def _open(path, allow_missing, cache):

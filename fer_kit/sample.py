@@ -105,7 +105,7 @@ def draw_sample(faces=3589, seed=0):
     """
     plan = _plan(faces, seed)
     rng = np.random.default_rng([seed, 1])
-    fields = _people(faces, rng)
+    fields = random_people(faces, rng)
     express(fields, _expressions(plan["truth"], rng))
     images = draw_faces(fields, seed)[plan["drawn"]]
     blank = np.flatnonzero(plan["blank"])
@@ -132,7 +132,7 @@ def draw_face(emotion, seed=0, intensity=1.0):
     """
     if emotion not in EMOTIONS:
         raise ValueError(f"no emotion {emotion!r}; there are {', '.join(EMOTIONS)}")
-    fields = _people(1, np.random.default_rng([seed, 2]))
+    fields = random_people(1, np.random.default_rng([seed, 2]))
     fields |= {"hand": np.zeros(1), "shades": np.zeros(1)}
     express(fields, intensity * prototype_table()[EMOTIONS.index(emotion), :1])
     return draw_faces(fields, seed)[0]
@@ -191,8 +191,8 @@ def _expressions(emotions, rng):
     return units + 0.25 * rng.random(units.shape) * (rng.random(units.shape) < 0.25)
 
 
-def _people(count, rng):
-    """Fields (N,) of `count` random people before random backgrounds, with neutral faces."""
+def random_people(count, rng):
+    """Return the fields (N,) of `face_drawing` for `count` random people with neutral faces."""
     f = {name: rng.uniform(*ends, count) for name, ends in EVENLY.items()}
     bell = np.clip(rng.standard_normal((len(AROUND), count)), -2.2, 2.2)
     f |= {name: mean + sd * b for (name, (mean, sd)), b in zip(AROUND.items(), bell, strict=True)}

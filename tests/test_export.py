@@ -1,0 +1,120 @@
+"""Exported networks answer as Keras does, in any batch, and hold nothing random."""
+
+import keras
+import numpy as np
+import pytest
+
+from fer_kit import export, models
+from fer_kit.devices import precision_policy
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="Keras exports from TensorFlow"
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """An untrained kit-small with the strongest augmentation, in half precision: the hardest case."""
+    keras.utils.set_random_seed(1)
+    with precision_policy("mixed_bfloat16"):
+        return models.build("kit-small", augment="kit")
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return np.random.default_rng(3).integers(0, 256, (8, 48, 48), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def compiled(model):
+    return export.fast(model)
+
+
+@pytest.fixture(scope="module")
+def files(model, tmp_path_factory):
+    """The model exported, by format; formats whose packages are missing are not there."""
+    folder, written = tmp_path_factory.mktemp("exported"), {}
+    for to, needs in (("litert", "ai_edge_litert"), ("onnx", "tf2onnx")):
+        try:
+            __import__(needs)
+        except ImportError:
+            continue
+        written[to] = export.export(model, to, folder / f"small{export.SUFFIXES[to]}")
+    return written
+
+
+@pytest.mark.parametrize("to", export.SUFFIXES)
+@pytest.mark.parametrize("count", export.BATCHES)
+def test_answers_are_those_of_keras(to, count, files, compiled, faces):
+    if to not in files:
+        pytest.skip(f"no packages for {to}: pip install 'fer-kit[export]'")
+    answer = export.load_exported(files[to])(faces[:count])
+    assert answer.dtype == np.float32 and answer.shape == (count, 7)
+    np.testing.assert_allclose(answer, compiled(faces[:count]), atol=1e-5)
+
+
+def test_compiled_is_predict_in_float32(faces):
+    model = models.build("zhao-sepconv")
+    expected = model.predict(faces[..., None], verbose=0)
+    np.testing.assert_allclose(export.fast(model)(faces), expected, atol=1e-5)
+    assert expected.std() > 1e-3  # answers that say something
+
+
+def test_nothing_random_is_exported(model, files):
+    plain = export.for_inference(model)
+    assert not [layer.name for layer in plain.layers if layer.name.startswith("random")]
+    assert {layer.compute_dtype for layer in plain.layers} <= {"float32", "uint8"}
+    if "onnx" in files:
+        import onnx
+
+        kinds = {node.op_type for node in onnx.load(files["onnx"]).graph.node}
+        assert "Conv" in kinds and not [kind for kind in kinds if "Random" in kind or "Dropout" in kind]
+
+
+def test_the_standardisation_is_the_models_own(faces):
+    model = models.build("kit-small", augment=None)
+    models.adapt_standardisation(model, faces // 4)
+    np.testing.assert_allclose(
+        export.fast(model)(faces), model.predict(faces[..., None], verbose=0), atol=1e-5
+    )
+
+
+def test_no_faces_and_wrong_faces(compiled, faces):
+    assert compiled(faces[:0]).shape == (0, 7)
+    for wrong in (faces[0], faces / 255, faces[:, :40]):
+        with pytest.raises(ValueError, match=r"faces must be uint8 \(N, 48, 48\), not"):
+            compiled(wrong)
+
+
+def test_files_that_cannot_be_read(tmp_path, model):
+    with pytest.raises(ValueError, match="no format 'tflite'; there are litert, onnx"):
+        export.export(model, "tflite")
+    with pytest.raises(ValueError, match="should end with .tflite"):
+        export.export(model, "litert", tmp_path / "small.lite")
+    with pytest.raises(FileNotFoundError, match="fer_kit export MODEL"):
+        export.load_exported(tmp_path / "none.tflite")
+    with pytest.raises(ValueError, match="neither a .tflite nor an .onnx"):
+        export.load_exported(tmp_path / "model.keras")
+    pytest.importorskip("ai_edge_litert")
+    (tmp_path / "cut.tflite").write_bytes(b"half a file")
+    with pytest.raises(ValueError, match="cut.tflite cannot be read"):
+        export.load_exported(tmp_path / "cut.tflite")
+
+
+def test_missing_packages_are_named(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r'pip install "fer-kit\[export\]"'):
+        export.export(model, "onnx", tmp_path / "small.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_command_line(tmp_path, capsys):
+    pytest.importorskip("ai_edge_litert")
+    from fer_kit.tools.cli import main
+
+    models.build("zhao-sepconv", augment=None).save(tmp_path / "small.keras")
+    out = tmp_path / "small.tflite"
+    assert main(["export", str(tmp_path / "small.keras"), "--to", "litert", "--out", str(out)]) == 0
+    assert str(out) in capsys.readouterr().out and out.stat().st_size > 50_000
+    assert main(["export", str(tmp_path / "none.keras"), "--to", "litert"]) == 2
+    assert "none.keras" in capsys.readouterr().err

@@ -1,0 +1,87 @@
+"""Shipped weights: found by name, in half the bytes, and said to be missing when they are."""
+
+import io
+import json
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import fer_kit
+from fer_kit import models, pretrained
+from fer_kit.devices import precision_policy
+from fer_kit.evaluation import evaluate
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder in the place of the kit's weights."""
+    monkeypatch.setattr(pretrained, "WEIGHTS", tmp_path / "weights")
+    return tmp_path / "weights"
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(2)
+    with precision_policy("mixed_bfloat16"):
+        return models.build("zhao-sepconv")
+
+
+def test_no_weights_is_said_plainly(folder):
+    assert pretrained.shipped() == []
+    with pytest.raises(ValueError, match="no trained weights come with this copy of the kit"):
+        fer_kit.load_pretrained("kit-small")
+
+
+def test_shipped_in_float16_and_loaded_in_float32(folder, model, faces):
+    path = pretrained.ship(model, "tiny", {"data": "none"}, folder)
+    loaded = fer_kit.load_pretrained("tiny")
+    assert {weight.dtype for weight in loaded.trainable_weights} == {"float32"}
+    assert {layer.dtype_policy.compute_dtype for layer in loaded.layers} <= {"float32", "uint8"}
+    with zipfile.ZipFile(path) as stored, h5py.File(io.BytesIO(stored.read("model.weights.h5"))) as weights:
+        kept = []
+        weights.visititems(lambda _, item: kept.append(item) if hasattr(item, "ndim") else None)
+        kinds = {(item.ndim, str(item.dtype)) for item in kept if item.dtype.kind == "f"}
+    assert {(4, "float16"), (1, "float32")} <= kinds and (4, "float32") not in kinds
+    for own, read in zip(model.trainable_weights, loaded.trainable_weights, strict=True):
+        np.testing.assert_allclose(*map(keras.ops.convert_to_numpy, (own, read)), rtol=1e-3, atol=1e-6)
+    expected = model.predict(faces.x[:20], verbose=0)  # in bfloat16
+    np.testing.assert_allclose(loaded.predict(faces.x[:20], verbose=0), expected, atol=0.02)
+    assert pretrained.card("tiny") == {"data": "none"}
+
+
+def test_nearest_name(folder, model):
+    pretrained.ship(model, "kit-small", {}, folder)
+    with pytest.raises(ValueError, match="did you mean 'kit-small'"):
+        fer_kit.load_pretrained("kit-smal")
+
+
+def test_a_value_too_large_for_float16(folder):
+    model = models.build("zhao-sepconv", augment=None)
+    dense = model.get_layer("probabilities")
+    dense.kernel.assign(np.full(dense.kernel.shape, 1e5))
+    with pytest.raises(ValueError, match="float16 cannot"):
+        pretrained.ship(model, "large", {}, folder)
+    assert pretrained.shipped() == []
+
+
+def test_evaluate_takes_a_name_but_a_path_wins(folder, model, faces, tmp_path, monkeypatch, capsys):
+    from fer_kit.tools.cli import main
+
+    pretrained.ship(model, "tiny", {}, folder)
+    assert main(["evaluate", "tiny", "--data", "sample", "--json"]) == 0
+    by_name = json.loads(capsys.readouterr().out)["accuracy"]
+    other = models.build("zhao-sepconv")
+    other.save(tmp_path / "other.keras")
+    (tmp_path / "other.keras").rename(tmp_path / "tiny")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((ValueError, OSError), match="tiny"):  # a file of that name, but without .keras
+        evaluate("tiny", faces)
+    assert 0 <= by_name <= 1
+
+
+def test_neither_path_nor_name(folder, faces):
+    with pytest.raises(FileNotFoundError, match="no run folder or file nothing-here"):
+        evaluate("nothing-here", faces)
