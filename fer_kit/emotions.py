@@ -16,13 +16,14 @@ OFFICIAL_COUNTS = {
 COLOURS = {
     "angry": "#D55E00",
     "disgust": "#009E73",
-    "fear": "#7A4FA3",
-    "happy": "#E69F00",
+    "fear": "#332288",
+    "happy": "#F0B000",
     "sad": "#0072B2",
-    "surprise": "#CC79A7",
-    "neutral": "#7F7F7F",
+    "surprise": "#E39AC4",
+    "neutral": "#999999",
 }
-"""One colour per emotion in every figure: Okabe and Ito's colour-blind-safe set, with a purple and a grey."""
+"""One colour per emotion in every figure: Okabe and Ito's colour-blind-safe set, with some shades moved, an
+indigo and a grey added, so that all seven differ to colour-blind readers and in grey print."""
 
 _SPELLINGS = {
     "angry": ("anger",),

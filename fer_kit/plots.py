@@ -9,7 +9,7 @@ from fer_kit import settings
 from fer_kit.emotions import COLOURS
 
 GREY = "#7F7F7F"  # for text, edges and whatever is no emotion; reads on white and on dark pages
-_FALLBACK = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#7A4FA3", "#CC79A7", "#56B4E9")
+_FALLBACK = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#332288", "#CC79A7", "#56B4E9")
 
 
 def use_style():
@@ -40,10 +40,11 @@ def colours(names):
 def stamp(figure, source):
     """Write dataset and profile in small type under a figure: a smoke run must not look like a result.
 
+    The profile is the one in force, unless `source` names one itself, as `Run.source` does.
     Also takes the figure out of pyplot's hands: a notebook shows it once, where a cell ends with it.
     """
     if source:
-        text = f"{source} · profile {settings.profile().name}"
+        text = source if "· profile" in source else f"{source} · profile {settings.profile().name}"
         figure.text(0.995, -0.005, text, ha="right", va="top", fontsize=8, color=GREY)
     plt.close(figure)
     return figure

@@ -1,12 +1,12 @@
 """What every notebook does first: set the style, say what it runs on, and look for a GPU."""
 
-import contextlib
 import importlib
 import os
 import platform
 from importlib import metadata
 
 from fer_kit import settings
+from fer_kit.console import quiet
 
 
 def setup():
@@ -33,22 +33,6 @@ def check_hardware():
         return
     print(f"No GPU found, computing on {os.cpu_count()} CPU cores: everything runs, training takes longer.")
     print("In Colab, choose Runtime, Change runtime type, GPU. The profile `lab` fits a CPU.")
-
-
-@contextlib.contextmanager
-def quiet():
-    """Keep what is written to the process's error stream, below Python, out of the notebook.
-
-    TensorFlow greets with a dozen lines on its CPU kernels, which a notebook shows in red.
-    """
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _import_backend():

@@ -59,6 +59,11 @@ def output_dir():
     return Path(os.environ.get("FER_OUT", "output")).expanduser()
 
 
+def is_set(name):
+    """Return whether the environment variable `name`, such as FER_DATA, has a value."""
+    return bool(os.environ.get(name))
+
+
 def backend():
     """Return the Keras backend asked for by KERAS_BACKEND, `tensorflow` when it is not set."""
     return os.environ.get("KERAS_BACKEND", "tensorflow")

@@ -9,16 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
+from house import NOTEBOOKS, ROOT, complain, relative
 
 from fer_kit.recipes import RECIPES
 from fer_kit.reports import REPORTED
 
-ROOT = Path(__file__).parents[1]
 KIT = ROOT / "fer_kit"
 MODULES = sorted(KIT.rglob("*.py"))
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TEXTS = [
     *sorted(path for path in ROOT.glob("*") if path.suffix in {".md", ".toml", ".txt", ".yml", ".py"}),
     *[
@@ -30,14 +28,24 @@ TEXTS = [
 TEXTS = [path for path in TEXTS if path.suffix in {".md", ".toml", ".txt", ".yml", ".py", ".html"}]
 
 LAYERS = """
-settings emotions files
-faceset archive csvfile images layout action_units face_features face_drawing sample dataset fetch utkface
+settings emotions files console
+faceset archive csvfile images layout action_units face_features face_drawing sample dataset fetch
+utkface hair_sample
 doctor
 augment balance
 bricks models cost devices
-recipes batches averages callbacks records training
+recipes losses batches averages callbacks records training pretrained
 metrics scores evaluation saliency explain
-plots doctor_plots result_plots explain_plots reports session
+weights_files backbones frozen_features transfer studies imbalance six_emotions data_size riddle
+descriptors feature_cache hinge baselines classical
+learning_rate tuning_space shared_study tuning_results tuning
+frames detection tracking identities faces video export
+camera browser_camera colab_camera
+gender multitask
+plots doctor_plots result_plots explain_plots face_plots classical_plots gender_plots study_plots tuning_plots
+reports reproduction
+session colab
+annotate timeline
 tools
 """
 """Data flows down: a module imports from its own line and the lines above it."""
@@ -45,11 +53,6 @@ tools
 MACHINE_PATH = re.compile(r"(?<![\w.~])/(?:root|work|home|Users|mnt|media)/\w|\b[A-Z]:\\+Users")
 PACKAGE_HOST = re.compile(r"(?:extra-)?index[-_]url|trusted[-_]host")
 REPORT_ID = re.compile(r"\b(?:zhao|choudhari|hejslet|murphy)-[a-z]+[a-z0-9]*(?:-[a-z]+)?\b")
-MISSPELT = re.compile(r"\b(?:suprise|surprize|disguist|digust|netural|nuetral|hapiness)\w*", re.IGNORECASE)
-
-
-def relative(path):
-    return path.relative_to(ROOT).as_posix()
 
 
 def tree_of(path):
@@ -79,10 +82,6 @@ def imports_of(path):
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= (inner & names) or {node.module}
     return found & names - {module_of(path)}
-
-
-def complain(problems, remedy):
-    assert not problems, "\n".join([*problems, f"To mend: {remedy}"])
 
 
 # ---- the package ----
@@ -225,149 +224,3 @@ def test_ruff(command):
     )
     remedy = "ruff check --fix ." if command == ("check",) else "ruff format ."
     complain([done.stdout + done.stderr] * bool(done.returncode), f"run `{remedy}` in the repository")
-
-
-# ---- notebooks ----
-
-
-@pytest.fixture(params=NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
-def notebook(request):
-    """A notebook, with its `path` and `number`."""
-    read = nbformat.read(request.param, as_version=4)
-    read.path = request.param
-    read.number = request.param.name[:2]
-    return read
-
-
-def tags(cell):
-    return cell.metadata.get("tags", [])
-
-
-def prose(notebook):
-    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-
-
-def bullets(text):
-    return re.findall(r"^[-*] +(.+)", text, flags=re.MULTILINE)
-
-
-def test_title_and_badge(notebook):
-    first = notebook.cells[0].source.splitlines()
-    badge = f"/blob/main/notebooks/{notebook.path.name})"
-    problems = []
-    if not re.match(rf"# {notebook.number} · \S", first[0]):
-        problems.append(f"the first line is {first[0]!r}")
-    if len(first) < 3 or "colab-badge.svg" not in first[2] or not first[2].endswith(badge):
-        problems.append(f"the third line is no Colab badge that ends with {badge}")
-    complain(
-        problems, f"begin the first cell with `# {notebook.number} · Title`, an empty line and the badge"
-    )
-
-
-def test_objectives_and_their_echo(notebook):
-    head = notebook.cells[1].source
-    objectives = bullets(head.partition("**Time and hardware:**")[0])
-    echo = bullets(prose(notebook).partition("## What you learned")[2].partition("\n#")[0])
-    problems = []
-    if not head.startswith("**In this notebook you will**"):
-        problems.append("the second cell does not begin with **In this notebook you will**")
-    if not 3 <= len(objectives) <= 5:
-        problems.append(f"there are {len(objectives)} objectives")
-    if "**Time and hardware:**" not in head:
-        problems.append("the second cell has no **Time and hardware:** line")
-    if len(echo) != len(objectives):
-        problems.append(f"{len(objectives)} objectives and {len(echo)} bullets under ## What you learned")
-    complain(
-        problems, "3-5 objectives in the second cell, the same in the past tense under ## What you learned"
-    )
-
-
-def test_setup_and_hardware_cells(notebook):
-    setups = [
-        cell.source for path in NOTEBOOKS for cell in nbformat.read(path, 4).cells if "setup" in tags(cell)
-    ]
-    problems = []
-    if "setup" not in tags(notebook.cells[2]) or notebook.cells[2].source != setups[0]:
-        problems.append(f"the third cell is not the setup cell of {NOTEBOOKS[0].name}")
-    if len(setups) != len(NOTEBOOKS):
-        problems.append(f"{len(setups)} setup cells in {len(NOTEBOOKS)} notebooks")
-    if notebook.cells[3].source.strip() != "fer_kit.check_hardware()":
-        problems.append("the fourth cell is not fer_kit.check_hardware()")
-    complain(problems, "copy both cells, with the tag `setup`, from another notebook")
-
-
-def test_stored_without_outputs(notebook):
-    problems = [
-        f"cell {number} has outputs or an execution count"
-        for number, cell in enumerate(notebook.cells)
-        if cell.cell_type == "code" and (cell.outputs or cell.execution_count is not None)
-    ]
-    complain(problems, f"jupyter nbconvert --clear-output --inplace notebooks/{notebook.path.name}")
-
-
-def test_cells_are_short_and_the_lesson_too(notebook):
-    problems = [
-        f"cell {number} has {len(cell.source.splitlines())} lines: {cell.source.splitlines()[0]}"
-        for number, cell in enumerate(notebook.cells)
-        if cell.cell_type == "code" and len(cell.source.splitlines()) > 15
-    ]
-    least = 20 if notebook.number == "00" else 40
-    if not least <= len(notebook.cells) <= 70:
-        problems.append(f"it has {len(notebook.cells)} cells")
-    complain(problems, f"code cells of at most 15 lines with prose between, {least} to 70 cells in all")
-
-
-def test_exercises_have_checks_and_solutions(notebook):
-    cells = notebook.cells
-    starts = [i for i, c in enumerate(cells) if c.source.startswith("### Exercise ")] + [len(cells)]
-    problems = [] if 3 <= len(starts) - 1 <= 5 else [f"there are {len(starts) - 1} exercises"]
-    for start, end in zip(starts, starts[1:], strict=False):
-        solutions = [c for c in cells[start:end] if "solution" in tags(c)]
-        checks = [c for c in cells[start:end] if "check" in tags(c) and "assert" in c.source]
-        is_open = any(c.cell_type == "markdown" for c in solutions)
-        title = cells[start].source.splitlines()[0]
-        if not solutions:
-            problems.append(f"{title}: no solution")
-        if not checks and not is_open:
-            problems.append(f"{title}: no check")
-        problems += [f"{title}: an assert without a message" for c in checks if _bare_assert(c.source)]
-    complain(
-        problems,
-        "tag a cell `solution` and a cell with `assert ..., 'help'` `check`; an open answer is markdown",
-    )
-
-
-def _bare_assert(source):
-    return any(isinstance(n, ast.Assert) and n.msg is None for n in ast.walk(ast.parse(source)))
-
-
-def test_images_have_alt_text(notebook):
-    found = re.findall(r"!\[\s*\]\([^)]*\)|<img(?![^>]*\balt=\"[^\"]+\")[^>]*>", prose(notebook))
-    complain(found, 'say between the brackets, or in alt="...", what the image shows')
-
-
-def test_links_work_and_the_order_is_kept(notebook):
-    text = prose(notebook)
-    targets = re.findall(r"\]\((?!https?:|#|data:|mailto:)([^)#\s]+)", text)
-    problems = [
-        f"{target} does not exist" for target in targets if not (notebook.path.parent / target).exists()
-    ]
-    before = re.search(r"\*\*Before this:\*\*.*?\((\d\d)_", text)
-    following = re.search(r"\*\*Next:\*\*.*?\((\d\d)_", text)
-    if before and before[1] >= notebook.number:
-        problems.append(f"**Before this:** points at {before[1]}")
-    if following and following[1] <= notebook.number:
-        problems.append(f"**Next:** points at {following[1]}")
-    if not before and notebook.path != NOTEBOOKS[0]:
-        problems.append("there is no **Before this:** link")
-    if not following and notebook.path != NOTEBOOKS[-1]:
-        problems.append("there is no **Next:** link")
-    complain(
-        problems,
-        "link **Before this:** to an earlier notebook, **Next:** to a later one, all to files that exist",
-    )
-
-
-def test_spelling_of_the_emotions(notebook):
-    found = [match[0] for cell in notebook.cells for match in MISSPELT.finditer(cell.source)]
-    complain(found, "write angry, disgust, fear, happy, sad, surprise, neutral")

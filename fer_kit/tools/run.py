@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from fer_kit import settings
+from fer_kit.tools.minutes import write_times
 from fer_kit.tools.page import write_notebook, write_page
 
 
@@ -84,6 +85,7 @@ def run(only=None, data=None, profile=None, out=None, notebooks=None):
         index = write_page(outcomes, setting, time.monotonic() - began)
         if outcome.status == "stopped":
             break
+    write_times(outcomes, setting)
     print(f"\n{summary(outcomes)}\n{index}")
     return 130 if outcome.status == "stopped" else int(any(o.failure for o in outcomes))
 

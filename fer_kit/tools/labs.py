@@ -1,0 +1,163 @@
+"""Turn lessons into labs: a solution becomes a cell to fill in, and everything else stays as it is."""
+
+import ast
+import re
+import symtable
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from fer_kit.files import replacing
+from fer_kit.tools.run import find_notebooks
+
+NAME = 'NAME = ""\nSTUDENT_ID = ""'
+ANSWER = "*Your answer (double-click here, then write):*"
+
+
+def write_labs(out, only=None, notebooks=None):
+    """Write the student version of the numbered notebooks to the folder `out`; return their Paths.
+
+    `only` selects by number ("4", "04", "00,04"); `notebooks` is the folder of the lessons. Raises
+    FileExistsError, before anything is written, for a file that is there with another content.
+    """
+    lessons = find_notebooks(notebooks, only)
+    return write_all({Path(out) / path.name: text_of(as_lab(read(path))) for path in lessons})
+
+
+def read(path):
+    """Return the notebook at `path`. Raises ValueError, naming the file, for what is no notebook."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception as error:  # nbformat and json raise many kinds
+        raise ValueError(f"{path} is no notebook that can be read ({error}); restore it with git") from error
+
+
+def as_lab(notebook):
+    """Return the student version of a lesson.
+
+    A code cell tagged `solution` becomes a TODO cell, a markdown cell tagged `solution` an answer cell,
+    and a cell for name and number follows the title. All other cells are the lesson's, ids included.
+    """
+    lab = nbformat.from_dict(notebook)
+    lab.cells = [_for_students(cell, exercise) for cell, exercise in with_exercises(notebook)]
+    lab.cells.insert(1, name_cell())
+    return lab
+
+
+def with_exercises(notebook):
+    """Return a list of (cell, exercise): the cells, each with the `Exercise` it belongs to or None.
+
+    An answer in words within the lesson belongs to exercise 0, the questions. Raises ValueError for a
+    code cell tagged `solution` outside the exercises.
+    """
+    questions, exercise, known, pairs = Exercise(0), None, set(), []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and re.match(r"#|\*\*Next:", cell.source):
+            found = re.match(r"### Exercise (\d+)", cell.source)
+            exercise = Exercise(int(found[1]), known) if found else None
+        home = exercise or (questions if has_tag(cell, "solution") else None)
+        if home is questions and cell.cell_type == "code":
+            raise ValueError(f"the solution {cell.source[:60]!r} stands in no exercise; move it to its own")
+        if home:
+            home.cells.append(cell)
+        else:
+            known = known | defined_in(cell)
+        pairs.append((cell, home))
+    return pairs
+
+
+class Exercise:
+    """An exercise of a lesson: its `number` and its `cells`, of which the first holds its text.
+
+    `known` are the names that the lesson has defined before.
+    """
+
+    def __init__(self, number, known=frozenset()):
+        self.number, self.known, self.cells = number, known, []
+
+    def tagged(self, tag):
+        """Return the cells of this exercise with a tag, `solution` or `check`."""
+        return [cell for cell in self.cells if has_tag(cell, tag)]
+
+    def name_of(self, cell, tag):
+        """Return a name for a cell with that tag: `exercise-1-check`, then `exercise-1-check-2`."""
+        place = [tagged.id for tagged in self.tagged(tag)].index(cell.id) + 1
+        stem = f"exercise-{self.number}-{tag}" if self.number else "question"
+        return stem if place == 1 else f"{stem}-{place}"
+
+    @property
+    def wanted(self):
+        """The names that a solution has to define, sorted: those that are new and that a check uses."""
+        defined = set().union(*map(defined_in, self.tagged("solution")))
+        used = set().union(*map(used_in, self.tagged("check")))
+        return sorted(defined & used - self.known)
+
+
+def has_tag(cell, tag):
+    """Return whether a cell has a tag."""
+    return tag in cell.metadata.get("tags", [])
+
+
+def defined_in(cell):
+    """Return the names, a set of str, that a code cell defines for the cells after it."""
+    if cell.cell_type != "code":
+        return set()
+    table = symtable.symtable(_plain(cell), cell.id, "exec")
+    return {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
+
+
+def used_in(cell):
+    """Return the names, a set of str, that a code cell uses and does not define itself."""
+    if cell.cell_type != "code":
+        return set()
+    names = (node for node in ast.walk(ast.parse(_plain(cell))) if isinstance(node, ast.Name))
+    return {name.id for name in names if isinstance(name.ctx, ast.Load)} - defined_in(cell)
+
+
+def _plain(cell):
+    return re.sub(r"^(\s*)[%!].*", r"\1pass", cell.source, flags=re.MULTILINE)  # without IPython's magics
+
+
+def _for_students(cell, exercise):
+    if not has_tag(cell, "solution"):
+        return cell
+    name = exercise.name_of(cell, "solution")  # a lesson's own id ends with a digest of the solution
+    if cell.cell_type == "markdown":
+        return new_markdown_cell(ANSWER, id=name, metadata={"tags": ["answer"]})
+    return new_code_cell(todo(exercise), id=name, metadata={"tags": ["todo"]})
+
+
+def todo(exercise):
+    """Return the line that asks for the solution of an exercise, with the names that its check needs."""
+    names = f" It has to define {', '.join(exercise.wanted)}." if exercise.wanted else ""
+    return f"# TODO: your solution of exercise {exercise.number}.{names}"
+
+
+def name_cell():
+    """Return the cell in which students say who they are."""
+    return new_code_cell(NAME, id="who-are-you", metadata={"tags": ["name"]})
+
+
+def text_of(notebook):
+    """Return a notebook as the text of its file. Raises ValueError when it is not a valid notebook."""
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook) + "\n"
+
+
+def write_all(texts):
+    """Write {Path: text}, all or nothing; return the Paths.
+
+    A file that is there with the same text is left alone. Raises FileExistsError, naming the file, for
+    one with another text: it may hold a student's work.
+    """
+    for path, text in texts.items():
+        if path.exists() and path.read_text(encoding="utf-8") != text:
+            raise FileExistsError(
+                f"{path} is there and differs from what would be written: it may hold somebody's work, "
+                "so nothing was written. Move it away, or give another folder with --out"
+            )
+    for path, text in texts.items():
+        with replacing(path) as file:
+            file.write(text.encode())
+    return list(texts)

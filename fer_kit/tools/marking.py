@@ -1,0 +1,79 @@
+"""Write lessons as the source of an nbgrader course, so that a teacher marks with the field's own tool."""
+
+from pathlib import Path
+
+import nbformat
+
+from fer_kit.tools.labs import has_tag, name_cell, read, text_of, todo, with_exercises, write_all
+from fer_kit.tools.run import find_notebooks
+
+CHECKED = 2  # points of an exercise that checks itself
+WRITTEN = 3  # points of an exercise answered in words, given by hand
+ASKED = 1  # points of a question within the lesson, given by hand
+
+CONFIG = '''"""nbgrader's configuration of this course; see notebooks/INSTRUCTORS.md of the kit."""
+
+import os
+
+c = get_config()
+c.CourseDirectory.course_id = "fer-kit"
+c.Execute.timeout = 1800  # seconds that a cell may take
+# Marking runs every lesson once for each student: on a few drawn faces, unless told otherwise.
+os.environ.setdefault("FER_PROFILE", "smoke")
+os.environ.setdefault("FER_DATA", "sample")
+'''
+
+
+def write_course(out, only=None, notebooks=None):
+    """Write an nbgrader course to the folder `out`; return the Paths.
+
+    These are `nbgrader_config.py` and, for each lesson, `source/lab04/04_custom_cnn.ipynb`: one
+    assignment each. `only`, `notebooks` and errors as in `fer_kit.tools.labs.write_labs`.
+    """
+    texts = {Path(out) / "nbgrader_config.py": CONFIG}
+    for path in find_notebooks(notebooks, only):
+        texts[Path(out) / "source" / f"lab{path.name[:2]}" / path.name] = text_of(as_source(read(path)))
+    return write_all(texts)
+
+
+def as_source(notebook):
+    """Return a lesson with nbgrader's marks for solutions, checks and points (metadata of schema 3).
+
+    Solutions stand between BEGIN and END SOLUTION and checks become locked tests. A check tagged
+    `hidden`, which would give the answer away, stands between BEGIN and END HIDDEN TESTS. An open
+    question is marked by hand.
+    """
+    source = nbformat.from_dict(notebook)
+    source.cells = [
+        _marked(nbformat.from_dict(cell), exercise) for cell, exercise in with_exercises(notebook)
+    ]
+    source.cells.insert(1, name_cell())
+    return source
+
+
+def _marked(cell, exercise):
+    if has_tag(cell, "check") and exercise:
+        if has_tag(cell, "hidden"):
+            cell.source = f"# Checked when your work is marked.\n{_between('HIDDEN TESTS', cell.source)}"
+        points = CHECKED / len(exercise.tagged("check"))
+        return _with_role(cell, exercise.name_of(cell, "check"), points, locked=True)
+    if not has_tag(cell, "solution"):
+        return cell
+    name = exercise.name_of(cell, "solution")
+    cell.source = _between("SOLUTION", cell.source)
+    cell.metadata.tags = ["todo"]
+    if cell.cell_type == "markdown":
+        return _with_role(cell, name, WRITTEN if exercise.number else ASKED, solution=True)
+    cell.source = f"{todo(exercise)}\n{cell.source}"
+    return _with_role(cell, name, solution=True)
+
+
+def _between(mark, text):
+    return f"### BEGIN {mark}\n{text}\n### END {mark}"
+
+
+def _with_role(cell, name, points=None, solution=False, locked=False):
+    role = {"schema_version": 3, "grade_id": name, "grade": points is not None, "solution": solution}
+    cell.metadata.nbgrader = role | {"locked": locked, "task": False} | ({"points": points} if points else {})
+    cell.id = name
+    return cell

@@ -1,0 +1,81 @@
+"""`python -m fer_kit badges`: one address, written into every badge and clone line."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fer_kit.tools import cli
+from fer_kit.tools.badges import address_of, texts, with_address, write_badges
+
+ROOT = Path(__file__).parents[1]
+ELSEWHERE = "https://github.com/a-school/faces.2026"
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of what of the repository holds an address, with an empty file beside it."""
+    (tmp_path / "notebooks").mkdir()
+    for path in [ROOT / "pyproject.toml", *texts(ROOT)]:
+        shutil.copy(path, tmp_path / path.relative_to(ROOT))
+    return tmp_path
+
+
+def move(root, address):
+    """Put another address into pyproject.toml."""
+    file = root / "pyproject.toml"
+    file.write_text(file.read_text().replace(address_of(root), address))
+
+
+def test_the_repository_is_up_to_date():
+    stale = [
+        path for path in texts(ROOT) if with_address(path.read_text(), address_of(ROOT)) != path.read_text()
+    ]
+    assert not stale, f"{stale} hold another address than pyproject.toml: run `python -m fer_kit badges`"
+
+
+def test_another_address_reaches_every_notebook_and_comes_back(copy):
+    before = {path: path.read_bytes() for path in texts(copy)}
+    old = address_of(copy)
+    move(copy, ELSEWHERE)
+    changed = write_badges(copy)
+    assert {path.name for path in copy.glob("notebooks/*.ipynb")} <= {path.name for path in changed}
+    for path in copy.glob("notebooks/*.ipynb"):
+        text = path.read_text()
+        assert f"/github/a-school/faces.2026/blob/main/notebooks/{path.name})" in text
+        assert f"git clone --quiet --depth 1 {ELSEWHERE} fer-kit" in text
+        assert old not in text and old.removeprefix("https://github.com/") + "/blob" not in text
+    assert write_badges(copy) == []
+    move(copy, old)
+    write_badges(copy)
+    assert {path: path.read_bytes() for path in texts(copy)} == before
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("git clone https://github.com/x/y", f"git clone {ELSEWHERE}"),
+        ("git clone https://github.com/x/y.git && cd y", f"git clone {ELSEWHERE} && cd y"),
+        ("pip install git+https://github.com/x/y", f"pip install git+{ELSEWHERE}"),
+        ("(`git clone --depth 1 https://github.com/x/y`).", f"(`git clone --depth 1 {ELSEWHERE}`)."),
+        ("see https://github.com/keras-team/keras", "see https://github.com/keras-team/keras"),
+    ],
+)
+def test_clone_lines(line, expected):
+    assert with_address(line, ELSEWHERE) == expected
+
+
+@pytest.mark.parametrize("address", ["https://gitlab.com/a/b", "github.com/a/b", "https://github.com/a", ""])
+def test_an_address_that_colab_cannot_open(copy, address):
+    move(copy, address)
+    with pytest.raises(ValueError, match=r"pyproject.toml: put the address under \[project.urls\]"):
+        write_badges(copy)
+
+
+def test_the_command_says_what_changed(copy, capsys, monkeypatch):
+    monkeypatch.chdir(copy)
+    assert cli.main(["badges"]) == 0
+    assert "All badges and clone lines are right." in capsys.readouterr().out
+    move(copy, ELSEWHERE)
+    assert cli.main(["badges"]) == 0
+    assert "00_start_here.ipynb" in capsys.readouterr().out

@@ -1,0 +1,161 @@
+"""The guides beside the notebooks: the instructor guide and the glossary speak of what is there."""
+
+import json
+import re
+import shutil
+
+import nbformat
+import pytest
+from house import NOTEBOOKS, ROOT, complain
+
+from fer_kit.reports import REPORTED
+from fer_kit.tools import cli
+from fer_kit.tools.guide import tables, with_tables, write_guide
+from fer_kit.tools.minutes import hardware, in_minutes, read_times, write_times
+from fer_kit.tools.run import Outcome, Setting
+
+GUIDE = (ROOT / "notebooks" / "INSTRUCTORS.md").read_text(encoding="utf-8")
+GLOSSARY = (ROOT / "notebooks" / "GLOSSARY.md").read_text(encoding="utf-8")
+TERMS = re.findall(r"^\| \*\*(.+?)\*\* \| (.+?) \| \[(\d\d)\]\((.+?)\) \|$", GLOSSARY, re.MULTILINE)
+RECORD = {"profile": "lab", "hardware": "Tesla T4", "source": "fer2013.zip, 35,887 faces", "seconds": {}}
+
+
+def lessons():
+    return {path.name: nbformat.read(path, as_version=4) for path in NOTEBOOKS}
+
+
+# ---- glossary ----
+
+
+def test_terms_are_in_order_and_there_once():
+    names = [term.lower() for term, *_ in TERMS]
+    rows = len(re.findall(r"^\| \*\*", GLOSSARY, re.MULTILINE))
+    assert len(TERMS) == rows > 80, "each row is `| **term** | one sentence | [NN](NN_name.ipynb) |`"
+    assert names == sorted(set(names)), "sort the rows by term; each stands there once"
+
+
+def test_each_term_is_met_in_the_lesson_it_names():
+    read, problems = lessons(), []
+    for term, _, number, name in TERMS:
+        if not name.startswith(number):
+            problems.append(f"{term}: {name} is not lesson {number}")
+        if name in read and not re.search(rf"(?<![\w-]){re.escape(term)}", _words(read[name]), re.IGNORECASE):
+            problems.append(f"{term} does not occur in {name}")
+    complain(problems, "name the lesson that explains the term, or take the row out of GLOSSARY.md")
+
+
+def _words(notebook):
+    """All text of a notebook on one line, without the marks of emphasis."""
+    text = " ".join(cell.source for cell in notebook.cells)
+    return re.sub(r"[*`\s]+", " ", text)
+
+
+def test_no_term_is_explained_earlier():
+    """A lesson explains a term where it sets it in *italics* for the first time."""
+    read, problems = lessons(), []
+    for term, _, number, _ in TERMS:
+        for name, notebook in read.items():
+            prose = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+            if name[:2] < number and re.search(rf"(?<!\*)\*{re.escape(term)}\*(?!\*)", prose, re.IGNORECASE):
+                problems.append(f"{term} is set in italics in {name} already")
+                break
+    complain(problems, "let GLOSSARY.md name the first of them")
+
+
+# ---- instructor guide ----
+
+
+def test_every_lesson_has_its_section():
+    problems = []
+    for path in NOTEBOOKS:
+        section = GUIDE.partition(f"### {path.name[:2]} · ")[2].partition("\n### ")[0]
+        parts = ("**Objectives:**", "**Before:**", "**Expect", "**Typical mistakes:**", "**Exercises:**")
+        problems += [f"{path.stem}: no {part}" for part in parts if part not in section]
+    complain(problems, "write the missing part into notebooks/INSTRUCTORS.md")
+
+
+def test_links_lead_somewhere():
+    headings = re.findall(r"^#+ (.+)", GUIDE, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    problems = [f"#{a} is no heading" for a in re.findall(r"\]\(#([^)]+)\)", GUIDE) if a not in anchors]
+    for target in re.findall(r"\]\((?!https?:|#)([^)]+)\)", GUIDE):
+        if not (ROOT / "notebooks" / target).exists():
+            problems.append(f"{target} does not exist")
+    complain(problems, "mend the links of notebooks/INSTRUCTORS.md")
+
+
+def test_the_tables_are_what_the_records_say():
+    assert with_tables(GUIDE, tables(ROOT)) == GUIDE, "run `python -m fer_kit guide` and commit what changed"
+
+
+def test_report_ids_in_the_guides_exist():
+    found = re.findall(r"\b(?:zhao|choudhari|hejslet|murphy)-[a-z]+[a-z0-9]*(?:-[a-z]+)?\b", GUIDE + GLOSSARY)
+    assert set(found) <= set(REPORTED)
+
+
+# ---- the tables ----
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A small repository with the real guide, two notebooks and no record."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    shutil.copy(ROOT / "notebooks" / "INSTRUCTORS.md", tmp_path / "notebooks")
+    for path in NOTEBOOKS[:2]:
+        shutil.copy(path, tmp_path / "notebooks")
+    return tmp_path
+
+
+def test_minutes_are_kept_and_drawn(repository, tmp_path, monkeypatch):
+    monkeypatch.chdir(repository)
+    first, second = NOTEBOOKS[0].stem, NOTEBOOKS[1].stem
+    times = tmp_path / "times.json"
+    times.write_text(json.dumps(RECORD | {"seconds": {first: 12.0, second: 754.0}}))
+    assert cli.main(["guide", str(times)]) == 0
+    guide = (repository / "notebooks" / "INSTRUCTORS.md").read_text()
+    assert "| lesson | `lab`, Tesla T4 |" in guide
+    assert f"| [00]({first}.ipynb) | < 1 |\n| [01]({second}.ipynb) | 13 |" in guide
+    times.write_text(json.dumps(RECORD | {"seconds": {first: 180.0}}))
+    write_guide([times], repository)
+    guide = (repository / "notebooks" / "INSTRUCTORS.md").read_text()
+    assert f"| [00]({first}.ipynb) | 3 |\n| [01]({second}.ipynb) | – |" in guide
+    assert [path.name for path in (repository / "figures" / "times").iterdir()] == ["lab-tesla-t4.json"]
+
+
+def test_without_records_the_guide_says_so(repository):
+    text = write_guide(root=repository).read_text()
+    assert text.count("No run has been recorded yet.") == 2
+
+
+@pytest.mark.parametrize("text", ["{}", '{"profile": "lab"'])
+def test_what_is_no_record_of_times_is_named(repository, tmp_path, text):
+    (tmp_path / "times.json").write_text(text)
+    with pytest.raises(ValueError, match="times.json"):
+        write_guide([tmp_path / "times.json"], repository)
+
+
+def test_a_guide_without_a_place_for_tables(repository):
+    (repository / "notebooks" / "INSTRUCTORS.md").write_text("# For instructors")
+    with pytest.raises(ValueError, match="no place for a table"):
+        write_guide(root=repository)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("GPU: Tesla T4\n", "Tesla T4"),
+        ("No GPU found, computing on 2 CPU cores: everything runs", "2 CPU cores"),
+        ("hello", "unknown hardware"),
+    ],
+)
+def test_hardware_is_what_the_notebooks_found(said, expected, tmp_path):
+    cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", text=said)])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    good = Outcome(tmp_path / "00_a.ipynb", notebook, "ok", 1, 61.26)
+    bad = Outcome(tmp_path / "01_b.ipynb", notebook, "FAILED", 1, 3.0)
+    assert hardware([good, bad]) == expected
+    write_times([good, bad], Setting("built-in sample", "sample", "smoke", tmp_path))
+    record = read_times(tmp_path / "times.json")
+    assert record["seconds"] == {"00_a": 61.3} and record["hardware"] == expected
+    assert record["profile"] == "smoke" and in_minutes(61.3) == "1"

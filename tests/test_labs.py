@@ -1,0 +1,210 @@
+"""Labs for students: no solution is left, the checks fail without one, and nothing else differs."""
+
+import difflib
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from fer_kit.tools import cli, labs
+from fer_kit.tools.labs import as_lab, has_tag, used_in, with_exercises, write_labs
+from fer_kit.tools.marking import as_source
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+def code(source, *tags):
+    return new_code_cell(source, metadata={"tags": list(tags)} if tags else {})
+
+
+def text(source, *tags):
+    return new_markdown_cell(source, metadata={"tags": list(tags)} if tags else {})
+
+
+def tiny():
+    """A lesson with an exercise that checks itself, one for a function, and an open one."""
+    return new_notebook(
+        cells=[
+            text("# 00 · Tiny"),
+            code("faces = [1, 2, 3]\nseen = 0"),
+            text("**Question.** Why three?"),
+            text("Because two are too few.", "solution"),
+            text("## Exercises"),
+            text("### Exercise 1. Count\n\nPut it into `count`."),
+            code("!echo counting\nseen = len(faces)\ncount = seen", "solution"),
+            code("assert count == len(faces), 'use len'", "check"),
+            text("### Exercise 2. Double\n\nWrite `double`."),
+            code("def double(x):\n    return 2 * x", "solution"),
+            code("twice = double(4)\nassert twice == 8, 'multiply by 2'", "check", "hidden"),
+            text("### Exercise 3. Why?"),
+            text("Because it is so.", "solution"),
+            text("**Next:** [01](01_next.ipynb)"),
+        ]
+    )
+
+
+@pytest.fixture
+def lessons(tmp_path):
+    """A folder with the tiny lesson."""
+    folder = tmp_path / "lessons"
+    folder.mkdir()
+    nbformat.write(tiny(), folder / "00_tiny.ipynb")
+    return folder
+
+
+def run(notebook, **answers):
+    """Run the code cells one by one as a student would; return {cell id: the error or None}.
+
+    `answers` gives the source to put in place of a TODO cell, by its id with underscores.
+    """
+    space, results = {}, {}
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        try:
+            exec(answers.get(cell.id.replace("-", "_"), labs._plain(cell)), space)
+            results[cell.id] = None
+        except Exception as error:
+            results[cell.id] = error
+    return results
+
+
+# ---- a tiny lesson, executed ----
+
+
+def test_checks_fail_until_each_is_solved():
+    lesson, lab = tiny(), as_lab(tiny())
+    checks = [cell.id for cell in lesson.cells if has_tag(cell, "check")]
+    assert all(error is None for error in run(lesson).values())
+    for answers, failing in (
+        ({}, (True, True)),
+        ({"exercise_1_solution": "count = 3"}, (False, True)),
+        ({"exercise_1_solution": "count = 4"}, (True, True)),
+        (
+            {"exercise_1_solution": "count = 3", "exercise_2_solution": "double = lambda x: x + x"},
+            (False, False),
+        ),
+    ):
+        lab_checks = [cell.id for cell in lab.cells if has_tag(cell, "check")]
+        results = run(lab, **answers)
+        assert tuple(results[cell] is not None for cell in lab_checks) == failing
+        assert len(lab_checks) == len(checks)
+
+
+def test_a_todo_names_what_the_check_needs():
+    todo = [cell.source for cell in as_lab(tiny()).cells if has_tag(cell, "todo")]
+    assert todo == [
+        "# TODO: your solution of exercise 1. It has to define count.",
+        "# TODO: your solution of exercise 2. It has to define double.",
+    ]
+
+
+def test_open_questions_get_a_cell_for_the_answer_and_students_one_for_their_name():
+    lab = as_lab(tiny())
+    answers = [cell for cell in lab.cells if has_tag(cell, "answer")]
+    assert [cell.id for cell in answers] == ["question", "exercise-3-solution"]
+    assert {cell.source for cell in answers} == {labs.ANSWER}
+    assert has_tag(lab.cells[1], "name") and "STUDENT_ID" in lab.cells[1].source
+
+
+def test_a_solution_out_of_place_is_named():
+    lesson = new_notebook(cells=[text("# 00 · T"), code("answer = 42", "solution")])
+    with pytest.raises(ValueError, match="'answer = 42' stands in no exercise"):
+        as_lab(lesson)
+
+
+# ---- files ----
+
+
+def test_a_students_work_is_not_overwritten(lessons, tmp_path):
+    out = tmp_path / "labs"
+    (path,) = write_labs(out, notebooks=lessons)
+    before = path.read_text()
+    assert write_labs(out, notebooks=lessons) == [path] and path.read_text() == before
+    path.write_text(before.replace("# TODO: your solution", "count = 3 #"))
+    nbformat.write(tiny(), lessons / "01_new.ipynb")
+    with pytest.raises(FileExistsError, match="00_tiny.ipynb is there and differs.*--out"):
+        write_labs(out, notebooks=lessons)
+    assert not (out / "01_new.ipynb").exists() and "count = 3" in path.read_text()
+
+
+def test_lessons_cannot_be_replaced_by_their_labs(lessons):
+    with pytest.raises(FileExistsError, match="nothing was written"):
+        write_labs(lessons, notebooks=lessons)
+
+
+def test_a_broken_lesson_is_named(lessons, tmp_path):
+    (lessons / "01_broken.ipynb").write_text('{"cells": [')
+    with pytest.raises(ValueError, match="01_broken.ipynb is no notebook"):
+        write_labs(tmp_path / "labs", notebooks=lessons)
+    assert not (tmp_path / "labs").exists()
+
+
+@pytest.mark.parametrize("option", [[], ["--nbgrader"]])
+def test_the_command(tmp_path, capsys, option):
+    assert cli.main(["labs", "--out", str(tmp_path), "--only", "0", *option]) == 0
+    printed = capsys.readouterr().out
+    assert f"1 lab in {tmp_path}" in printed
+    assert ("generate_assignment lab00" in printed) == bool(option)
+    assert [path.name for path in tmp_path.rglob("*.ipynb")] == ["00_start_here.ipynb"]
+    assert cli.main(["labs", "--out", str(tmp_path), "--only", "77", *option]) == 2
+    assert "no notebook 77" in capsys.readouterr().err
+
+
+# ---- all lessons, read ----
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
+def lesson(request):
+    """A lesson of the kit."""
+    return nbformat.read(request.param, as_version=4)
+
+
+def test_nothing_else_differs(lesson):
+    lab = as_lab(lesson)
+    assert has_tag(lab.cells[1], "name")
+    del lab.cells[1]
+    assert lab.metadata == lesson.metadata and len(lab.cells) == len(lesson.cells)
+    for ours, theirs in zip(lesson.cells, lab.cells, strict=True):
+        assert ours == theirs or (has_tag(ours, "solution") and ours.cell_type == theirs.cell_type)
+
+
+def test_no_solution_leaks(lesson):
+    solutions = [cell for cell in lesson.cells if has_tag(cell, "solution")]
+    given = "\n".join(cell.source for cell in lesson.cells if not has_tag(cell, "solution"))
+    written = nbformat.writes(as_lab(lesson))
+    cells = "\n".join(cell.source for cell in as_lab(lesson).cells)
+    for cell in solutions:
+        assert cell.id not in written
+        for line in filter(lambda line: len(line) > 12, map(str.strip, cell.source.splitlines())):
+            assert line not in cells or line in given, f"a line of a solution is left: {line}"
+
+
+def test_each_check_needs_what_only_a_solution_defines(lesson):
+    """So an unsolved check fails: the name is not there. `known` are names that the lesson has before."""
+    for cell, exercise in with_exercises(lesson):
+        if has_tag(cell, "check"):
+            wanted = set(exercise.wanted) & used_in(cell)
+            assert wanted, f"the check of exercise {exercise.number} passes unsolved: let it use a new name"
+
+
+def test_each_exercise_says_which_names_its_check_needs(lesson):
+    for exercise in {id(e): e for _, e in with_exercises(lesson) if e and e.number}.values():
+        unnamed = [name for name in exercise.wanted if f"`{name}" not in exercise.cells[0].source]
+        assert not unnamed, (
+            f"the check of exercise {exercise.number} uses {unnamed}, which its text does not ask for: "
+            f"say it in the text, or let the check do without"
+        )
+
+
+def test_the_course_for_nbgrader_keeps_all_text(lesson):
+    source = as_source(lesson)
+    del source.cells[1]
+    for ours, theirs in zip(lesson.cells, source.cells, strict=True):
+        added = [
+            d[2:] for d in difflib.ndiff(ours.source.splitlines(), theirs.source.splitlines()) if d[0] != " "
+        ]
+        assert all(line.startswith(("### BEGIN", "### END", "# TODO", "# Checked")) for line in added)
+    names = [c.metadata.nbgrader.grade_id for c in source.cells if "nbgrader" in c.metadata]
+    assert len(names) == len(set(names)) >= 5
