@@ -17,6 +17,7 @@ _HOME = {
     "examine": "doctor",
     "fit": "training",
     "load_faces": "dataset",
+    "load_pretrained": "pretrained",
     "setup": "session",
 }
 

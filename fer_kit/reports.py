@@ -94,6 +94,11 @@ REPORTED = {
         "six emotions, without disgust (fig. 5)",
         "validation 67.98 %, loss 1.02; test 48.66 %, loss 1.59",
     ),
+    "murphy-fig5": Item("validation accuracy and loss of the networks side by side"),
+    "murphy-results": Item(
+        "results table: validation, test",
+        "44.14 %, 44.14 %; 58.22 %, 49.00 %; without disgust 67.98 %, 48.66 %",
+    ),
     "murphy-tuning": Item("batch 16/32/64, dropout .5/.6, schedule, augmentation", "batch 32 best"),
     "murphy-size": Item("how much data: 750 or 2,500 faces per emotion, all", "54 %, 62 %"),
     "murphy-fig6": Item("confusion matrix on the test set"),
@@ -115,13 +120,15 @@ def show_item(report_id, value, source="", note=""):
     """Show a report's number beside the one measured here.
 
     `value` is the number or the text to stand beside the report's; `source` the dataset it was
-    measured on (`faces.source`); `note` anything the reader must know to compare the two.
+    measured on (`faces.source`, or with the profile of a recorded run, as `Run.source` names it); `note`
+    anything the reader must know to compare the two.
     Raises ValueError for an unknown report id.
     """
     from IPython.display import display
 
     item = report_item(report_id)
-    run = {"source": str(source), "profile": profile().name}
+    dataset, _, named = str(source).partition(" · profile ")
+    run = {"source": dataset, "profile": named or profile().name}
     result = {"id": report_id, "value": str(value), "note": str(note), **run}
     here = ", ".join(filter(None, (run["source"], f"profile {run['profile']}")))
     row = {

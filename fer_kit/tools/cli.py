@@ -9,6 +9,7 @@ import sys
 from fer_kit.emotions import USAGES
 from fer_kit.recipes import RECIPES
 from fer_kit.settings import PROFILES
+from fer_kit.tools import publishing, teaching
 
 
 def main(arguments=None):
@@ -37,11 +38,10 @@ def new_parser():
         description="Facial expression recognition on FER-2013, from the command line.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add_run(commands)
-    add_doctor(commands)
-    add_fetch(commands)
-    add_train(commands)
-    add_evaluate(commands)
+    for add in (add_run, add_doctor, add_fetch, add_train, add_evaluate, add_export, add_watch):
+        add(commands)
+    teaching.add_commands(commands)
+    publishing.add_commands(commands)
     return parser
 
 
@@ -147,7 +147,7 @@ def add_evaluate(commands):
         description="Score a run or a model file on one usage of a dataset, or on any folder of faces by "
         "emotion. PrivateTest is scored only when asked for, and a run keeps count of how often.",
     )
-    command.add_argument("model", metavar="MODEL", help="a run folder or a .keras file")
+    command.add_argument("model", metavar="MODEL", help="a run folder, a .keras file or a shipped name")
     command.add_argument("--data", metavar="PATH", help="the dataset (default: what `run` takes)")
     command.add_argument("--usage", choices=[*USAGES, "all"], help="which faces (default: PublicTest)")
     command.add_argument("--augment", choices=["flip", "ten-crop"], help="average over several views")
@@ -165,6 +165,54 @@ def evaluate(options):
     scores = score(options.model, faces, options.usage, options.augment)
     print(json.dumps(scores.as_json(), indent=2) if options.json else scores)
     return 0
+
+
+def add_export(commands):
+    """Add `export`."""
+    command = commands.add_parser(
+        "export",
+        help="write a network for a fast runtime",
+        description="Write a network for LiteRT (.tflite) or ONNX Runtime (.onnx), and compare its answers "
+        "with Keras' own.",
+    )
+    command.add_argument("model", metavar="MODEL", help="a run folder, a .keras file or a shipped name")
+    command.add_argument("--to", required=True, choices=["litert", "onnx"], help="the runtime")
+    command.add_argument("--out", metavar="FILE", help="default: the network's name, in this folder")
+    command.set_defaults(command=export)
+
+
+def export(options):
+    """Export, and say what was written."""
+    from fer_kit.export import export as write
+    from fer_kit.pretrained import open_model
+
+    path = write(open_model(options.model)[0], options.to, options.out)
+    print(f"{path}, {path.stat().st_size / 1024:.0f} KiB: faces uint8 (N, 48, 48, 1) to probabilities")
+    return 0
+
+
+def add_watch(commands):
+    """Add `watch`."""
+    command = commands.add_parser(
+        "watch",
+        help="see faces and emotions in pictures, a video or the camera",
+        description="Find and follow faces and say what they show. Frames stay on this computer, and nothing "
+        "is stored without --out.",
+    )
+    command.add_argument("source", metavar="SOURCE", help="a picture, a folder, a video, 0 (camera) or demo")
+    command.add_argument("--out", metavar="OUT.webm", help="write the annotated video, and a table as .csv")
+    command.add_argument(
+        "--model", default="kit-small", help="a run folder, a model file, or a shipped model"
+    )
+    command.add_argument("--detector", default="mtcnn", help="mtcnn (default), haar or haar-alt2")
+    command.set_defaults(command=watch)
+
+
+def watch(options):
+    """Watch, and print a summary."""
+    from fer_kit.tools.watch import watch as watch_source
+
+    return watch_source(options.source, options.out, options.model, options.detector)
 
 
 def _count(text):

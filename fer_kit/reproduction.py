@@ -1,0 +1,76 @@
+"""The reports' networks beside this kit's records of them: one table, and every figure a record can draw.
+
+Nothing is trained or scored here: all numbers are read from run records, so both take seconds.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fer_kit.records import RECORDS, Run
+
+
+class Experiment(NamedTuple):
+    """A network of a report or of the kit, its recipe, and the accuracy its report gives, 0-1 or None."""
+
+    report_id: str
+    model: str
+    recipe: str
+    reported: float | None = None
+
+
+EXPERIMENTS = (
+    Experiment("zhao-cnn", "zhao-cnn", "zhao", 0.5715),
+    Experiment("zhao-vgg", "zhao-vgg", "zhao-long", 0.5883),
+    Experiment("zhao-resnet", "zhao-resnet", "zhao", 0.6000),
+    Experiment("zhao-sepconv", "zhao-sepconv", "zhao"),
+    Experiment("choudhari-cnn", "choudhari-cnn", "choudhari"),
+    Experiment("hejslet-large", "hejslet-large", "hejslet", 0.63),
+    Experiment("hejslet-light", "hejslet-light", "hejslet", 0.643),
+    Experiment("kit-small", "kit-small", "kit-small"),
+    Experiment("kit-best", "kit-best", "kit-best"),
+)
+"""Murphy's networks need ImageNet weights and are not among them: see notebook 06."""
+
+
+def runs_of(experiment, records=RECORDS):
+    """Return the finished `Run`s of an `Experiment` among the records, those with the most epochs first."""
+    runs = [Run(path.parent) for path in sorted(records.glob("*/config.json"))]
+    asked = experiment.model, experiment.recipe
+    runs = [run for run in runs if (run.config["model"], run.config["recipe"]["name"]) == asked]
+    return sorted(filter(lambda run: run.finished, runs), key=lambda run: -run.config["recipe"]["epochs"])
+
+
+def result_table(records=RECORDS):
+    """Return a DataFrame: each experiment's number in its report beside the kit's, shares 0-1.
+
+    Columns: `report`; `chosen on` the accuracy on the faces that chose the epoch, which is how the reports
+    score; `PrivateTest` scored once, with `low` and `high` of its 95 % interval; `twin-free`; `macro-F1`;
+    `calibration error`; `seeds`; `epochs`; `record`, the folder's name. Several seeds are averaged, their
+    interval is the first one's. Experiments without a record have NaN.
+    """
+    rows = {experiment.report_id: _row(experiment, records) for experiment in EXPERIMENTS}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _row(experiment, records):
+    runs = runs_of(experiment, records)
+    longest = [run for run in runs if run.config["recipe"]["epochs"] == runs[0].config["recipe"]["epochs"]]
+    row = {"report": experiment.reported if experiment.reported is not None else np.nan}
+    if not longest:
+        return row
+    row["chosen on"] = np.mean([run.best_accuracy for run in longest])
+    private = [run.metrics["scores"]["PrivateTest"] for run in longest if _scored(run)]
+    if private:
+        row["PrivateTest"] = np.mean([scores["accuracy"] for scores in private])
+        row["low"], row["high"] = private[0]["interval"]
+        row["twin-free"] = np.mean([scores["accuracy_twin_free"] for scores in private])
+        row["macro-F1"] = np.mean([scores["macro_f1"] for scores in private])
+        row["calibration error"] = np.mean([scores["calibration_error"] for scores in private])
+    best = longest[0]
+    return row | {"seeds": len(longest), "epochs": len(best.history), "record": best.folder.name}
+
+
+def _scored(run):
+    return "PrivateTest" in run.metrics["scores"]

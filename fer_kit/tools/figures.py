@@ -1,0 +1,113 @@
+"""`python -m fer_kit figures`: draw the figures of the reports anew and write the page that shows them.
+
+Writes <id>.png and <id>.json, its sidecar, for each figure, and README.md. Nothing is trained or scored.
+"""
+
+import re
+from collections import Counter
+
+import numpy as np
+
+from fer_kit import plots
+from fer_kit.files import replacing, write_json
+from fer_kit.records import RECORDS, versions
+from fer_kit.reports import REPORTED
+from fer_kit.reproduction import result_table
+from fer_kit.tools.gallery import draw_all
+
+HEAD = """# The reports, reproduced
+
+Made by `python -m fer_kit figures` from the run records in `records/`; nothing here is written by
+hand. Each figure has a sidecar, `.json`, that says which record, dataset, seed and versions it
+comes from. Faces in figures are drawn by the kit: FER-2013's own may not be passed on.
+
+## Results on FER-2013
+
+*Report* is the number as printed. *Chosen on* is scored as the reports did, on the faces that chose
+the epoch (PublicTest). *PrivateTest* is scored once, at the end; *low* and *high* are its 95 %
+interval. *Twin-free* leaves out faces with a pixel-identical twin in Training. A difference under
+0.75 points is within one standard error. Rows with dashes have not been run yet. Murphy's
+InceptionV3 is missing: it needs ImageNet weights.
+"""
+
+RESULTS = r"(?s)(<!-- results: .*? -->\n).*?(<!-- end of results -->)"
+"""The marks in the repository's README between which the results stand."""
+
+COLUMNS = {"report": "{:.2%}"}
+COLUMNS |= dict.fromkeys(("chosen on", "PrivateTest", "low", "high", "twin-free"), "{:.1%}")
+COLUMNS |= {"macro-F1": "{:.3f}", "epochs": "{:.0f}", "seeds": "{:.0f}"}
+
+
+def figures(out, records=RECORDS):
+    """Draw all figures into the folder `out`, write its README.md, and return how many there are.
+
+    A README.md beside the folder gets the results between its two marks.
+    """
+    plots.use_style()
+    shown, used = [], Counter()
+    for drawn in draw_all(records):
+        stem = drawn.report_id or "results"
+        used[stem] += 1
+        stem += f"-{used[stem]}" if used[stem] > 1 else ""
+        with replacing(out / f"{stem}.png") as file:
+            drawn.figure.savefig(file, format="png", dpi=90, bbox_inches="tight", metadata={"Software": None})
+        about = {"report_id": drawn.report_id, "caption": drawn.caption} | drawn.made_from
+        write_json(out / f"{stem}.json", about | {"drawn with": versions()})
+        shown.append((stem, drawn))
+    with replacing(out / "README.md") as file:
+        file.write("\n".join([HEAD, result_rows(records), "", *_gallery(shown)]).encode())
+    front = out.resolve().parent / "README.md"
+    if front.exists():
+        text = re.sub(
+            RESULTS, lambda marks: f"{marks[1]}{front_page(out, records)}{marks[2]}", front.read_text()
+        )
+        with replacing(front) as file:
+            file.write(text.encode())
+    return len(shown)
+
+
+def front_page(out, records=RECORDS):
+    """Return what the repository's README shows of the results: networks with a record, and two figures."""
+    table = result_table(records)
+    lines = result_rows(records, [name for name in table.index if table.epochs.notna().get(name)])
+    return f"""
+Measured on FER-2013, PrivateTest scored once ([all rows, figures and records]({out.name}/README.md)):
+
+{lines}
+
+![Accuracy of every network with a record, with its interval]({out.name}/results.png)
+
+![Confusion matrix of kit-small on PrivateTest]({out.name}/kit-small-2.png)
+
+"""
+
+
+def result_rows(records=RECORDS, names=None):
+    """Return `result_table`, or its rows `names`, as a table in Markdown."""
+    lines = [f"| | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 1) + "|"]
+    table = result_table(records)
+    for name, row in table.loc[names or table.index].iterrows():
+        cells = [
+            form.format(row[c]) if row.get(c, np.nan) == row.get(c) else "–" for c, form in COLUMNS.items()
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _gallery(shown):
+    """Lines of Markdown: each figure under its report, then the items that have none."""
+    for report in ("", "zhao", "choudhari", "hejslet", "murphy", "kit"):
+        mine = [(stem, d) for stem, d in shown if d.report_id.partition("-")[0] == report]
+        if mine and report:
+            yield f"## {report}\n"
+        for stem, drawn in mine:
+            what = (
+                f"**{drawn.report_id}**: {REPORTED[drawn.report_id].what}. "
+                if drawn.report_id in REPORTED
+                else ""
+            )
+            yield f"{what}{drawn.caption}\n\n![{drawn.caption}]({stem}.png)\n"
+    have = {drawn.report_id for _, drawn in shown}
+    missing = [name for name in REPORTED if name not in have]
+    yield "## Shown in the notebooks, not here\n"
+    yield ", ".join(missing) + ".\n"

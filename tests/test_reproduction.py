@@ -1,0 +1,101 @@
+"""The table and figures of the reports, made from records."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fer_kit.emotions import EMOTIONS
+from fer_kit.files import write_json
+from fer_kit.reproduction import EXPERIMENTS, result_table, runs_of
+from fer_kit.tools.figures import figures, result_rows
+
+BY_ID = {experiment.report_id: experiment for experiment in EXPERIMENTS}
+
+
+def write_record(folder, model, recipe, epochs, accuracies, private=None, seed=0):
+    """A finished record with a history and, where `private` is given, a PrivateTest score."""
+    config = {
+        "model": model,
+        "recipe": {"name": recipe, "epochs": epochs, "monitor": "val_accuracy"},
+        "seed": seed,
+    }
+    write_json(folder / "config.json", config)
+    dataset = {"source": "fer2013.zip", "fingerprint": "e9833f7aead18f9c"}
+    said = {"dataset": dataset, "selected_on": "PublicTest", "emotions": list(EMOTIONS), "profile": "full"}
+    write_json(
+        folder / "provenance.json", said | {"seed": seed, "versions": {"keras": "3"}, "device": "a CPU"}
+    )
+    rows = {"accuracy": accuracies, "val_accuracy": accuracies, "loss": 1.0, "val_loss": 1.0, "seconds": 60.0}
+    pd.DataFrame(rows, index=pd.RangeIndex(1, len(accuracies) + 1, name="epoch")).to_csv(
+        folder / "history.csv"
+    )
+    scores = {}
+    if private:
+        confusion = (np.eye(7, dtype=int) * 10 + 1).tolist()
+        more = {"macro_f1": 0.5, "calibration_error": 0.1, "confusion": confusion}
+        scores["PrivateTest"] = {"accuracy": private, "accuracy_twin_free": private - 0.01, **more}
+        scores["PrivateTest"]["interval"] = [private - 0.02, private + 0.02]
+    write_json(
+        folder / "metrics.json",
+        {"status": "finished", "scores": scores, "private_test_scored": bool(private)},
+    )
+
+
+@pytest.fixture
+def records(tmp_path):
+    records = tmp_path / "records"
+    write_record(records / "short", "hejslet-light", "hejslet", 2, [0.2, 0.3], 0.3)
+    write_record(records / "long", "hejslet-light", "hejslet", 3, [0.3, 0.6, 0.5], 0.58)
+    write_record(records / "long-1", "hejslet-light", "hejslet", 3, [0.3, 0.4, 0.5], 0.54, seed=1)
+    write_record(records / "other-recipe", "hejslet-light", "zhao", 9, [0.9], 0.9)
+    return records
+
+
+def test_the_table_takes_the_longest_runs_of_the_reports_recipe_and_averages_seeds(records):
+    row = result_table(records).loc["hejslet-light"]
+    assert row.report == 0.643 and row.seeds == 2 and row.record == "long"
+    assert row["chosen on"] == pytest.approx(0.55) and row.PrivateTest == pytest.approx(0.56)
+    assert (row.low, row.high) == pytest.approx((0.56, 0.60))
+
+
+def test_a_network_without_a_record_keeps_its_row(records, tmp_path):
+    table = result_table(records)
+    assert list(table.index) == list(BY_ID) and np.isnan(table.PrivateTest["zhao-cnn"])
+    assert runs_of(BY_ID["zhao-cnn"], records) == []
+    assert "| zhao-cnn | 57.15% | – | – |" in result_rows(tmp_path / "no records at all")
+
+
+def test_a_run_that_has_not_finished_is_no_result(records):
+    path = records / "long" / "metrics.json"
+    write_json(path, json.loads(path.read_text()) | {"status": "interrupted"})
+    assert result_table(records).record["hejslet-light"] == "long-1"
+
+
+def test_every_figure_has_a_sidecar_and_stands_on_the_page(records, tmp_path):
+    out = tmp_path / "figures"
+    count = figures(out, records)
+    pictures = sorted(path.stem for path in out.glob("*.png"))
+    assert len(pictures) == count and {"hejslet-light", "hejslet-fig5", "choudhari-fig3", "results"} <= set(
+        pictures
+    )
+    page = (out / "README.md").read_text()
+    for stem in pictures:
+        about = json.loads((out / f"{stem}.json").read_text())
+        assert f"]({stem}.png)" in page and about["caption"] in page
+    about = json.loads((out / "hejslet-light.json").read_text())
+    assert about["record"] == "long" and about["profile"] == "full" and about["dataset"]["fingerprint"]
+
+
+def test_no_record_of_the_repository_learnt_from_or_selected_on_test_faces():
+    """Never select on PrivateTest, never train on anything but Training: asserted from the records."""
+    for experiment in EXPERIMENTS:
+        for run in runs_of(experiment):
+            assert run.provenance["selected_on"] == "PublicTest", run.folder
+            assert not run.provenance["selected_on_private_test"], run.folder
+            assert run.provenance["trained_on"]["faces"] == 28709, run.folder
+            assert run.metrics["private_test_scored"] <= 1, (
+                f"{run.folder} looked at PrivateTest more than once"
+            )
+            assert set(run.predictions["usage"]) == {"PublicTest"}, run.folder

@@ -1,0 +1,70 @@
+"""Shipping a run's model: the card is the record's, and shipped files score what their cards say."""
+
+import json
+
+import keras
+import pytest
+from test_reproduction import write_record
+
+from fer_kit import load_faces, pretrained
+from fer_kit.evaluation import evaluate
+from fer_kit.files import write_json
+from fer_kit.models import build
+from fer_kit.sample import draw_sample
+from fer_kit.tools.ship import accuracy, ship
+
+
+@pytest.fixture
+def run(tmp_path, faces):
+    """A record with an untrained network, said to have learnt from the sample."""
+    folder = tmp_path / "run"
+    write_record(folder, "zhao-sepconv", "zhao", 2, [0.2, 0.3], 0.25)
+    about = json.loads((folder / "provenance.json").read_text())
+    dataset = {"source": faces.source, "fingerprint": faces.fingerprint}
+    write_json(folder / "provenance.json", about | {"dataset": dataset, "trained_on": {"faces": 100}})
+    metrics = json.loads((folder / "metrics.json").read_text())
+    row = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "faces": 10}
+    metrics["scores"]["PrivateTest"]["per_emotion"] = {"happy": row}
+    write_json(folder / "metrics.json", metrics)
+    keras.utils.set_random_seed(0)
+    build("zhao-sepconv").save(folder / "best.keras")
+    return folder
+
+
+def test_the_card_is_the_records(run, faces, tmp_path):
+    path = ship(run, "tiny", faces, tmp_path / "weights")
+    card, page = json.loads(path.with_suffix(".json").read_text()), path.with_suffix(".md").read_text()
+    assert card["PrivateTest"]["accuracy"] == 0.25 and card["epochs"] == {"trained": 2, "best": 2}
+    assert "**25.0%** [23.0%, 27.0%]" in page and "| happy | 0.50 |" in page
+    assert "## Limits" in page and "## Licence" in page
+
+
+def test_what_cannot_be_shipped(run, faces, tmp_path):
+    with pytest.raises(ValueError, match="other data"):
+        ship(run, "tiny", faces[:-1], tmp_path / "weights")
+    metrics = json.loads((run / "metrics.json").read_text())
+    write_json(run / "metrics.json", metrics | {"scores": {}})
+    with pytest.raises(ValueError, match="no PrivateTest score"):
+        ship(run, "tiny", faces, tmp_path / "weights")
+    assert not (tmp_path / "weights").exists()
+
+
+def test_shipped_files_are_small():
+    assert sum(path.stat().st_size for path in pretrained.WEIGHTS.glob("*")) < 10e6
+
+
+@pytest.mark.parametrize("name", pretrained.shipped())
+def test_a_shipped_model_scores_what_its_card_says_on_the_sample(name):
+    told = pretrained.card(name)["built-in sample"]["accuracy"]
+    assert accuracy(pretrained.load_pretrained(name), draw_sample()) == pytest.approx(told, abs=0.003)
+
+
+@pytest.mark.parametrize("name", pretrained.shipped())
+def test_a_shipped_model_scores_what_its_card_says_on_fer2013(name, real_archive):
+    scores, told = (
+        evaluate(name, load_faces(real_archive), "PrivateTest"),
+        pretrained.card(name)["PrivateTest"],
+    )
+    assert scores.accuracy == pytest.approx(told["accuracy"], abs=0.001)
+    assert scores.accuracy_twin_free == pytest.approx(told["accuracy_twin_free"], abs=0.001)
+    assert scores.macro_f1 == pytest.approx(told["macro_f1"], abs=0.002)
