@@ -10,9 +10,10 @@ import numpy as np
 
 from fer_kit import plots
 from fer_kit.files import replacing, write_json
+from fer_kit.recipes import RECIPES
 from fer_kit.records import RECORDS, versions
 from fer_kit.reports import REPORTED
-from fer_kit.reproduction import result_table
+from fer_kit.reproduction import EXPERIMENTS, result_table
 from fer_kit.tools.gallery import draw_all
 
 HEAD = """# The reports, reproduced
@@ -69,11 +70,21 @@ def figures(out, records=RECORDS):
 def front_page(out, records=RECORDS):
     """Return what the repository's README shows of the results: networks with a record, and two figures."""
     table = result_table(records)
-    lines = result_rows(records, [name for name in table.index if table.epochs.notna().get(name)])
+    if "record" not in table:
+        return ""
+    scored = table.dropna(subset="record")
+    lines = result_rows(records, list(scored.index))
+    full = {experiment.report_id: RECIPES[experiment.recipe].epochs for experiment in EXPERIMENTS}
+    short = [
+        f"{name} ({n:.0f} of {full[name]} epochs)" for name, n in scored.epochs.items() if n < full[name]
+    ]
+    note = f"Trained for less than the recipe: {', '.join(short)}." * bool(short)
     return f"""
 Measured on FER-2013, PrivateTest scored once ([all rows, figures and records]({out.name}/README.md)):
 
 {lines}
+
+{note}
 
 ![Accuracy of every network with a record, with its interval]({out.name}/results.png)
 
