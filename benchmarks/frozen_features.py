@@ -1,6 +1,6 @@
 """murphy's frozen stage: 30 epochs on cached features beside one pass of the backbone, and beside the loop.
 
-    python benchmarks/frozen_features.py [--backbone InceptionV3] [--size 224] [--faces 1024]
+    python benchmarks/frozen_features.py [--backbone InceptionV3] [--size 224] [--faces 2048]
 
 All three work on the same faces of the built-in sample in one process, with random weights (which cost as
 much as trained ones): one pass of the backbone over the faces, with nothing else; the whole frozen stage
@@ -45,7 +45,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backbone", default="InceptionV3")
     parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--faces", type=int, default=1024)
+    parser.add_argument("--faces", type=int, default=2048)
     parser.add_argument("--loop-epochs", type=int, default=2)
     options = parser.parse_args()
     drawn = draw_sample(options.faces * 5 // 4 + 400)

@@ -175,10 +175,11 @@ def _settle(network, name):
 
     Without them the signal dies out on its way through random layers: to 1e-19 after MobileNet's.
     """
-    size, (scale, offset) = network.input_shape[1:3], own_range(name)
-    grey = keras.ops.image.resize(draw_sample(64).x[:32].astype(np.float32), size)
+    size, (scale, offset) = network.input_shape[1], own_range(name)
+    few = draw_sample(64).x[: max(4, 180_000 // size**2)]  # all their maps are in memory at once
+    grey = keras.ops.image.resize(few.astype(np.float32), (size, size))
     normalisers = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
-    measure_batch_statistics(network, normalisers, grey * np.array(scale) + np.array(offset), 32)
+    measure_batch_statistics(network, normalisers, grey * np.array(scale) + np.array(offset), len(few))
 
 
 def _build(build, size, weights, options):

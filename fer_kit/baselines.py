@@ -22,7 +22,7 @@ BASELINES = (*(f"{d}-{c}" for d in DESCRIPTORS for c in CLASSIFIERS), "hog-exact
 
 NETWORK, WHOLE = "network-linear-svm", "hog-exact-rbf-svm-on-all-faces"
 """Two that must be asked for: an SVM on a trained network's embedding (Tang 2013), and the kernel SVM
-without shortcut on all faces, which takes an hour on FER-2013."""
+without shortcut on all faces, whose time grows with the square of their number."""
 
 EXACT = 4000
 """How many Training faces an exact kernel SVM learns from: its time grows with the square of them."""

@@ -9,7 +9,7 @@ import pytest
 from sklearn.svm import LinearSVC
 
 from fer_kit import classical, classical_plots, records
-from fer_kit.baselines import BASELINES, NETWORK, classifier, parts_of
+from fer_kit.baselines import BASELINES, NETWORK, WHOLE, classifier, parts_of
 from fer_kit.classical import fit_baseline, fit_baselines, score_model, table
 from fer_kit.descriptors import Hog
 from fer_kit.hinge import HingeSVM
@@ -200,9 +200,9 @@ def test_the_table_is_sorted_and_may_be_empty(few, tmp_path):
     assert list(table(tmp_path, ["pixels-knn"]).index) == ["pixels-knn"]
 
 
-def test_the_recorded_baselines_are_whole():
+def test_every_recorded_baseline_is_whole():
     recorded = table(classical.RECORDED)
-    assert set(BASELINES) <= set(recorded.index) or recorded.empty
+    assert set(recorded.index) <= {*BASELINES, NETWORK, WHOLE}
     assert recorded.empty or recorded.drop(columns="twin_free").gt(0).all(axis=None)
 
 
