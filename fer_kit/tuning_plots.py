@@ -32,7 +32,7 @@ def effect(curves, name, title="", source=""):
             if trials.shape[1] > 1:
                 axis.plot(trials, color=colour, alpha=0.3, linewidth=1)
             axis.plot(trials.mean(axis=1), color=colour, marker=".", label=_text(value))
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        _epochs_below(axis, curves)
         axis.set(title=f"{title or name}: {panel}", xlabel="epoch", ylabel="accuracy (%)")
     axes[1].legend(title=name, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.tight_layout()
@@ -78,7 +78,7 @@ def progress(curves, trials, title="A search with pruning", source=""):
             zorder=3 if trial == best else 2,
             label="_" if known else label,
         )
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    _epochs_below(axis, curves)
     axis.set(title=title, xlabel="epoch", ylabel="PublicTest accuracy (%)")
     axis.legend()
     return stamp(figure, source)
@@ -163,6 +163,11 @@ def finder(curve, suggestion=None, title="Which learning rate?", source=""):
     return stamp(figure, source)
 
 
+def _epochs_below(axis, curves):
+    axis.set_xlim(0.5, curves.epoch.max() + 0.5)
+    axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+
+
 def _names(trials):
     return list(trials.columns[: trials.columns.get_loc("state")])
 
@@ -193,7 +198,8 @@ def _is_logarithmic(values):
 def _places(values):
     """Return (where values lie on an axis, the names of its ticks or None for an axis of numbers)."""
     distinct = _in_order(values.unique())
-    if len(distinct) > MOST_LINES:
+    drawn = any(isinstance(value, float) and value != float(f"{value:.3g}") for value in distinct)
+    if drawn or (len(distinct) > MOST_LINES and not isinstance(distinct[0], str)):
         return values.to_numpy(), None
     return values.map(distinct.index).to_numpy(), [_text(value) for value in distinct]
 
@@ -206,7 +212,7 @@ def _heights(axis, x, values):
     low, high = places.min(), places.max()
     heights = (places - low) / max(high - low, 1e-12)
     shown = zip(np.linspace(0, 1, len(ticks)), ticks, strict=True) if ticks else ()
-    shown = shown or ((0, _text(round(values.min(), 5))), (1, _text(round(values.max(), 3))))
+    shown = shown or ((0, f"{values.min():.3g}"), (1, f"{values.max():.3g}"))
     behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
     for height, text in shown:
         axis.text(x + 0.03, height, text, fontsize=9, va="center", zorder=3, bbox=behind)
