@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from fer_kit.emotions import EMOTIONS
 from fer_kit.records import RECORDS, Run
 
 
@@ -34,12 +35,18 @@ EXPERIMENTS = (
 """Murphy's networks need ImageNet weights and are not among them: see notebook 06."""
 
 
+def finished_runs(records=RECORDS):
+    """Return the finished `Run`s among the records that tell the seven emotions apart, by name."""
+    runs = (Run(path.parent) for path in sorted(records.glob("*/config.json")))
+    return [run for run in runs if run.finished and run.provenance["emotions"] == list(EMOTIONS)]
+
+
 def runs_of(experiment, records=RECORDS):
     """Return the finished `Run`s of an `Experiment` among the records, those with the most epochs first."""
-    runs = [Run(path.parent) for path in sorted(records.glob("*/config.json"))]
     asked = experiment.model, experiment.recipe
+    runs = finished_runs(records)
     runs = [run for run in runs if (run.config["model"], run.config["recipe"]["name"]) == asked]
-    return sorted(filter(lambda run: run.finished, runs), key=lambda run: -run.config["recipe"]["epochs"])
+    return sorted(runs, key=lambda run: -run.config["recipe"]["epochs"])
 
 
 def result_table(records=RECORDS):
