@@ -50,7 +50,8 @@ def strip(pictures, boxes=None, title="", source=""):
 
     `pictures` is {name: uint8 RGB (H, W, 3) or grey (H, W)}; `boxes` {colour: a box or None per picture}.
     """
-    figure, axes = plt.subplots(1, len(pictures), figsize=(2.4 * len(pictures), 2.6), squeeze=False)
+    side = 2.4 if len(pictures) > 2 else 4.5
+    figure, axes = plt.subplots(1, len(pictures), figsize=(side * len(pictures), side), squeeze=False)
     for k, (axis, (name, picture)) in enumerate(zip(axes.flat, pictures.items(), strict=True)):
         axis.imshow(picture, cmap="gray", vmin=0, vmax=255)
         axis.set(xticks=[], yticks=[], frame_on=False)

@@ -368,6 +368,13 @@ def test_the_finder_rises_stops_at_divergence_and_leaves_the_weights(few):
     assert isinstance(tuning_plots.finder(curve, rate), tuning_plots.plt.Figure)
 
 
+@pytest.mark.parametrize("end", [[9.0, 30.0], [1.0] * 40], ids=["shoots up", "stays flat"])
+def test_the_suggestion_lies_where_most_of_the_fall_is_done(end):
+    smoothed = [2.9, 3.0, *np.linspace(3, 1, 11), *end]  # down by 0.2 a step from the third on
+    curve = pd.DataFrame({"learning_rate": 10.0 ** np.arange(-5, len(smoothed) - 5), "smoothed": smoothed})
+    assert learning_rate.suggest(curve) == curve.learning_rate[10]
+
+
 def test_the_finder_survives_a_loss_that_is_no_number_and_refuses_nonsense(few):
     curve = learning_rate.find_learning_rate(
         toy(7), few, replace(QUICK, optimiser="sgd", schedule="cosine"), lowest=1e30, highest=1e38, steps=5
