@@ -50,7 +50,8 @@ def main():
                 for number, (frame, _) in enumerate(moving_faces(WARM + options.frames, count, speed=5)):
                     write(number / 25, frame)
             compare_pipelines(path, count, ways(model, detector, Path(folder)))
-    watch_memory(FacePipeline(fast(model), detector), round(options.minutes * 60 * 25))
+    if options.minutes:
+        watch_memory(FacePipeline(fast(model), detector), round(options.minutes * 60 * 25))
 
 
 def ways(model, detector, folder):

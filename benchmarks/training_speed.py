@@ -74,7 +74,7 @@ def main():
     recipe = find_recipe("hejslet")
     drawn = draw_sample(options.faces * 5 // 4 + 100).training
     faces = drawn[: options.faces // recipe.batch_size * recipe.batch_size]
-    precision, reason = devices.choose_precision()
+    precision, reason = devices.choose_precision(separable=options.model in models.SEPARABLE)
     print(f"{options.model}, {len(faces)} faces, {devices.describe()}; the kit takes {precision}: {reason}")
 
     plans = {

@@ -58,6 +58,14 @@ class Backbone:
         return about | {"fingerprint": self.fingerprint}
 
     @cached_property
+    def extractor(self):
+        """The compiled model from faces uint8 (B, 48, 48, 1) to their features float32 (B, channels)."""
+        model = feature_extractor(self)
+        # XLA takes minutes to compile a network of this depth for a CPU.
+        model.compile(jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
+        return model
+
+    @cached_property
     def fingerprint(self):
         """16 hexadecimal digits that change with architecture, size, precision or any weight."""
         precision = devices.precision_of(self.network)

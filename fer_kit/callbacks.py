@@ -51,7 +51,7 @@ class BestModel(keras.callbacks.ModelCheckpoint):
 
     def set_model(self, model):
         """Watch a model of the same layers without optimiser, so that none is saved."""
-        super().set_model(keras.Model(model.input, model.output, name=model.name))
+        super().set_model(keras.Model(model.inputs[0], model.outputs[0], name=model.name))
 
     def on_epoch_end(self, epoch, logs=None):
         before = self.best

@@ -41,13 +41,14 @@ def cpu_has_bfloat16():
     return bool(words & {"avx512_bf16", "amx_bf16"})
 
 
-def choose_precision(precision="auto"):
+def choose_precision(precision="auto", separable=False):
     """Return (Keras dtype policy, reason), both str, for a model that is to be built.
 
     "auto" takes mixed_bfloat16 on GPUs of compute capability 8.0 and above and on CPUs that have bfloat16
-    in hardware (about 2.5x faster for wide convolutions, under TensorFlow), mixed_float16 on GPUs from 7.0,
-    and float32 everywhere else, where the others are slower. Anything else of `PRECISIONS` is taken as it
-    is. Raises ValueError for another name.
+    in hardware (faster for wide convolutions, under TensorFlow, and slower for `separable` ones, which stay
+    in float32: benchmarks/training_speed.py), mixed_float16 on GPUs from 7.0, and float32 everywhere else,
+    where the others are slower. Anything else of `PRECISIONS` is taken as it is. Raises ValueError for
+    another name.
     """
     if precision != "auto":
         if precision not in PRECISIONS:
@@ -58,6 +59,8 @@ def choose_precision(precision="auto"):
             return "float32", f"{name} has no fast half precision"
         policy = "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16"
         return policy, f"{name} has it in hardware"
+    if separable:
+        return "float32", "separable convolutions are slower in half precision on a CPU"
     if cpu_has_bfloat16() and keras.backend.backend() == "tensorflow":
         return "mixed_bfloat16", "this CPU has bfloat16 in hardware"
     return "float32", "no GPU, and half precision would be slower on this CPU"

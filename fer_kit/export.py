@@ -8,6 +8,7 @@ import contextlib
 import io
 import json
 import logging
+import os
 import tempfile
 import warnings
 from pathlib import Path
@@ -122,7 +123,7 @@ def _load_litert(path):
     _need("ai_edge_litert")
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(path)
+    interpreter = Interpreter(path, num_threads=min(os.cpu_count() or 1, 4))  # one, unless asked
     faces, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
     interpreter.allocate_tensors()
     planned = 1

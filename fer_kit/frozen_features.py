@@ -10,11 +10,9 @@ import time
 from functools import cached_property
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from fer_kit import settings
-from fer_kit.backbones import feature_extractor
 from fer_kit.callbacks import screen
 
 HEADER = 64
@@ -107,9 +105,7 @@ def _rows_there(path, key, row, rows):
 
 
 def _compute(path, key, faces, backbone, done, batch_size):
-    model, show, start = feature_extractor(backbone), screen(), time.monotonic()
-    # XLA takes minutes to compile a network of this depth for a CPU.
-    model.compile(jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
+    model, show, start = backbone.extractor, screen(), time.monotonic()
     what = f"Features of {len(faces):,} faces by {backbone}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()

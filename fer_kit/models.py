@@ -156,6 +156,9 @@ MODELS = {
     ),
 }
 
+SEPARABLE = {"zhao-sepconv", "kit-small"}
+"""Networks of separable convolutions, which do little arithmetic for each number that they move."""
+
 
 def build(name, classes=7, augment=True, gaussian_init=False, dropout=None):
     """Return the network `name` of `MODELS` as a Keras model, not yet compiled.

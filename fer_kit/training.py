@@ -88,7 +88,7 @@ def _prepare(model, variant, recipe, learnt, seed, precision):
     keras.utils.set_random_seed(seed)
     reason = "as it was built"
     if isinstance(model, str):
-        policy, reason = devices.choose_precision(precision)
+        policy, reason = devices.choose_precision(precision, model in models.SEPARABLE)
         with devices.precision_policy(policy):
             model = models.build(model, len(learnt.names), **variant)
     print(f"Training {model.name} on {devices.describe()} in {devices.precision_of(model)} ({reason})")

@@ -289,6 +289,14 @@ def test_precision_of_a_cpu(monkeypatch, hardware):
     monkeypatch.setattr(devices, "gpus", list)
     monkeypatch.setattr(devices, "cpu_has_bfloat16", lambda: hardware)
     assert devices.choose_precision()[0] == ("mixed_bfloat16" if hardware else "float32")
+    assert devices.choose_precision(separable=True)[0] == "float32"
+
+
+def test_a_sequential_model_of_ones_own_trains(few, tmp_path):
+    import keras
+
+    run = fit(few, tmp_path / "run", model=keras.Sequential(small_model(plain=True).layers), epochs=1)
+    assert run.model().predict(few.x[:2], verbose=0).shape == (2, 7)
 
 
 def test_a_model_is_built_in_the_precision_asked_for(few, tmp_path, monkeypatch):
