@@ -34,10 +34,14 @@ def read_times(path):
 
 
 def keep_times(path, folder):
-    """Copy the record at `path` into `folder`, in place of the one of the same profile and hardware."""
+    """Add the record at `path` to that of the same profile and hardware in `folder`; new times replace old."""
     record = read_times(path)
     words = re.findall(r"[a-z0-9]+", f"{record['profile']} {record['hardware']}".lower())
-    write_json(folder / f"{'-'.join(words)}.json", record)
+    kept = folder / f"{'-'.join(words)}.json"
+    before = read_times(kept) if kept.exists() else {}
+    if before.get("source") == record["source"]:
+        record["seconds"] = before["seconds"] | record["seconds"]
+    write_json(kept, record)
 
 
 def minutes_table(folder, lessons):
