@@ -13,12 +13,15 @@ from fer_kit.tools.gather import gather, title_of
 
 TEMPLATE = Path(__file__).with_name("page.html")
 
-WITH_ALT_TEXT = """{% extends "lab/index.html.j2" %}
+TEMPLATE_OF_A_NOTEBOOK = """{% extends "lab/index.html.j2" %}
+{% block html_head_css %}
+<style>@media print { .jp-Notebook pre { white-space: pre-wrap; overflow-wrap: anywhere; } }</style>
+{% endblock %}
 {% block data_png scoped %}
 {% set alt = output | get_metadata("alt", "image/png") or "" %}
 {{ super() | replace("<img ", '<img alt="' ~ (alt | escape_html) ~ '" ') }}
 {% endblock %}"""
-"""nbconvert's own template, which leaves the alt text of figures out."""
+"""nbconvert's own, which leaves out the alt text of figures, and in print the ends of long lines."""
 
 
 def write_notebook(outcome, out):
@@ -38,8 +41,8 @@ def write_notebook(outcome, out):
         with replacing(out / "figures" / name) as file:
             file.write(png)
     resources = {"metadata": {"name": title_of(outcome.notebook, outcome.path.stem)}}
-    loader = jinja2.DictLoader({"with_alt_text.html.j2": WITH_ALT_TEXT})
-    exporter = HTMLExporter(template_file="with_alt_text.html.j2", extra_loaders=[loader])
+    loader = jinja2.DictLoader({"notebook.html.j2": TEMPLATE_OF_A_NOTEBOOK})
+    exporter = HTMLExporter(template_file="notebook.html.j2", extra_loaders=[loader])
     text, _ = exporter.from_notebook_node(outcome.notebook, resources=resources)
     text = re.sub(r'href="([0-9]{2})_\w+\.ipynb(#[^"]*)?"', r'href="\1.html\2"', text)
     with replacing(out / "notebooks" / f"{number}.html") as file:
