@@ -26,6 +26,9 @@ class Features:
     Features of their own; all else, such as `labels`, is that of the FaceSet `faces`.
     """
 
+    steps_per_execution = 8
+    """How many batches Keras takes at once: between two of them it works longer than a head learns."""
+
     def __init__(self, faces, backbone, cache=None):
         self.faces, self.backbone, self.cache = faces, backbone, cache
 

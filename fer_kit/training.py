@@ -105,6 +105,7 @@ def _prepare(model, variant, recipe, learnt, seed, precision):
         metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
         # XLA on a CPU trains four times slower, and cannot turn or shift images at all.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+        steps_per_execution=getattr(learnt, "steps_per_execution", 1),
     )
     return model
 
