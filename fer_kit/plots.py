@@ -119,6 +119,7 @@ def count_plot(faces, title="Faces per emotion", split_by_usage=False):
     axis.grid(axis="x", visible=False)
     axis.set(title=title, xlabel="emotion", ylabel="faces")
     return stamp(figure, faces.source)
+    axis.margins(y=0.1)  # the tallest bar's number stays below the title
 
 
 def pixel_histogram(values, title, xlabel, source=""):
@@ -131,6 +132,7 @@ def pixel_histogram(values, title, xlabel, source=""):
         axis.set(title=name, xlabel=label, ylabel="pixels")
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
     figure.tight_layout()
+        axis.yaxis.set_major_formatter("{x:,.0f}")
     return stamp(figure, source)
 
 

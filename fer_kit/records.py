@@ -14,6 +14,7 @@ import contextlib
 import datetime
 import importlib.metadata
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -167,9 +168,14 @@ def keep(run, name, records=RECORDS):
 
 
 def recorded(name):
-    """Return the `Run` of this name that the repository comes with, or None when there is no such record."""
-    folder = RECORDS / name
-    return Run(folder) if (folder / "config.json").exists() else None
+    """Return the `Run` of this name that the repository comes with, or None when there is no such record.
+
+    Where the whole run has no record, the longest shorter one stands in, `name`-15-epochs for one.
+    """
+    shorter = {p: re.fullmatch(rf"{re.escape(name)}-(\d+)-epochs", p.name) for p in RECORDS.glob(f"{name}-*")}
+    by_length = sorted((int(found[1]), path) for path, found in shorter.items() if found)
+    folders = [RECORDS / name, *(path for _, path in reversed(by_length))]
+    return next((Run(folder) for folder in folders if (folder / "config.json").exists()), None)
 
 
 def saved_epoch(folder):

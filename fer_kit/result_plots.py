@@ -10,14 +10,15 @@ from fer_kit.plots import GREY, colours, stamp
 TRAINING, VALIDATION = "#0072B2", "#D55E00"
 
 
-def training_curves(history, title="Training", source="", selected_on="validation"):
+def training_curves(history, title="Training", source="", selected_on="validation", best=None):
     """Draw accuracy and loss per epoch, training beside validation, the best epoch marked.
 
     `history` is a DataFrame with the columns accuracy, val_accuracy (0-1), loss and val_loss, its index
-    the epoch from 1, as `Run.history`. The best epoch is the one of the highest val_accuracy.
+    the epoch from 1, as `Run.history`. `best` is the epoch to mark (`Run.best_epoch`), by default the one
+    of the highest val_accuracy.
     """
     figure, axes = plt.subplots(1, 2, figsize=(11, 4))
-    best = history.val_accuracy.idxmax()
+    best = best or history.val_accuracy.idxmax()
     for axis, measure, scale in ((axes[0], "accuracy", 100), (axes[1], "loss", 1)):
         for column, colour, label in (
             (measure, TRAINING, "Training"),
@@ -25,11 +26,12 @@ def training_curves(history, title="Training", source="", selected_on="validatio
         ):
             axis.plot(history.index, scale * history[column], color=colour, label=label, marker=".")
         axis.axvline(best, color=GREY, linestyle=":", label=f"best epoch, {best}")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axis.set(xlabel="epoch", ylabel="accuracy (%)" if scale == 100 else "loss (cross-entropy, nats)")
-    axes[0].set_title(f"{title}: accuracy")
-    axes[1].set_title(f"{title}: loss")
+    axes[0].set_title("accuracy")
+    axes[1].set_title("loss")
     axes[1].legend()
+    figure.suptitle(title, x=0.01, ha="left", weight="bold")
     figure.tight_layout()
     return stamp(figure, source)
 
@@ -47,7 +49,7 @@ def stages(histories, source="", selected_on="validation"):
             training, validation = scale * history[measure], scale * history[f"val_{measure}"]
             axis.plot(history.index, training, color=TRAINING, label="Training", marker=".")
             axis.plot(history.index, validation, color=VALIDATION, label=selected_on, marker=".")
-            axis.xaxis.get_major_locator().set_params(integer=True)
+            axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
             axis.set(xlabel="epoch", title=f"{title}: {measure}")
     axes[0, 0].set_ylabel("accuracy (%)")
     axes[1, 0].set_ylabel("loss (cross-entropy, nats)")
@@ -147,8 +149,9 @@ def compare_models(scores, title="Accuracy", source="", human=None):
     figure, axis = plt.subplots(figsize=(9, 0.6 * len(names) + 1.6))
     axis.barh(names, 100 * values, color=TRAINING, height=0.6)
     axis.errorbar(100 * values, names, xerr=100 * np.abs(ends - values), fmt="none", color="black", capsize=4)
-    for name, value in zip(names, values, strict=True):
-        axis.text(1.5, name, f"{value:.1%}", color="white", weight="bold", va="center")
+    for name, value, (low, high) in zip(names, values, ends.T, strict=True):
+        x, colour = (1.5, "white") if low > 0.12 else (100 * high + 1.5, "black")  # clear of the interval
+        axis.text(x, name, f"{value:.1%}", color=colour, weight="bold", va="center")
     if human is not None:
         axis.axvline(100 * human, color=VALIDATION, linestyle="--", label=f"human, {human:.0%}")
         axis.legend(loc="lower right")

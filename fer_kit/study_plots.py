@@ -6,7 +6,7 @@ import seaborn as sns
 
 from fer_kit.plots import GREY, stamp
 
-FIRST, SECOND, THIRD = "#0072B2", "#D55E00", "#E69F00"
+FIRST, SECOND, THIRD = "#0072B2", "#D55E00", "#009E73"
 
 
 def compare_histories(histories, title="Validation", source=""):
@@ -18,7 +18,7 @@ def compare_histories(histories, title="Validation", source=""):
     for axis, column, scale in ((axes[0], "val_accuracy", 100), (axes[1], "val_loss", 1)):
         for (name, history), colour in zip(histories.items(), (FIRST, SECOND, THIRD, GREY), strict=False):
             axis.plot(history.index, scale * history[column], color=colour, marker=".", label=name)
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axis.set_xlabel("epoch")
     axes[0].set(title=f"{title}: accuracy", ylabel="accuracy (%)")
     axes[1].set(title=f"{title}: loss", ylabel="loss (cross-entropy, nats)")
@@ -109,8 +109,10 @@ def learning_curve(table, laws, title="Accuracy against training faces", source=
         axis.margins(x=0.15)
     axes[0].set_xscale("log")
     faces = np.geomspace(table.faces.min(), 4 * table.faces.max())
-    for (label, law), colour in zip(laws.items(), (SECOND, THIRD, GREY), strict=False):
-        axes[0].plot(faces, 100 * law.accuracy(faces), color=colour, linestyle="--", label=label)
+    for (label, law), colour, dashes in zip(
+        laws.items(), (SECOND, THIRD, GREY), ("--", ":", "-."), strict=False
+    ):
+        axes[0].plot(faces, 100 * law.accuracy(faces), color=colour, linestyle=dashes, label=label)
     axes[0].legend()
     axes[0].set(title=title, xlabel="training faces (log scale)", ylabel="accuracy (%)")
     axes[1].set(title="and against time", xlabel="seconds of training")

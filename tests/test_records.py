@@ -148,3 +148,13 @@ def test_keep_refuses_a_run_that_has_nothing_to_keep(run, tmp_path):
     records.write_json(run.folder / "metrics.json", run.metrics | {"status": "unfinished"})
     with pytest.raises(ValueError, match="no finished epoch"):
         records.keep(run, "quick", tmp_path / "records")
+
+
+def test_the_longest_record_stands_in_for_a_missing_whole_run(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "RECORDS", tmp_path / "records")
+    assert records.recorded("small") is None
+    for name in ("small-9-epochs", "small-15-epochs", "small-plain-20-epochs"):
+        records.keep(run, name, tmp_path / "records")
+    assert records.recorded("small").folder.name == "small-15-epochs"
+    records.keep(run, "small", tmp_path / "records")
+    assert records.recorded("small").folder.name == "small"

@@ -116,7 +116,8 @@ def _of_run(run, experiment):
     made = {"record": run.folder.name, "dataset": provenance["dataset"], "seed": provenance["seed"]}
     made |= {"profile": provenance["profile"], "versions": provenance["versions"]}
     title = f"{experiment.model}, {epochs} epochs"
-    figure = result_plots.training_curves(run.history, title, run.source, provenance["selected_on"])
+    curves = (run.history, title, run.source, provenance["selected_on"], run.best_epoch)
+    figure = result_plots.training_curves(*curves)
     caption = f"Best epoch {run.best_epoch} of {epochs}: {provenance['selected_on']} {run.best_accuracy:.1%}."
     yield Drawn(experiment.report_id, caption, figure, made)
     private = run.metrics["scores"].get("PrivateTest")
