@@ -4,12 +4,13 @@
 
 Both train the same network by hejslet's recipe on the same faces, one after the other in one process, on
 whatever this machine is. The usual way augments on the host, one face at a time, and feeds float32; the kit
-augments inside the model, feeds uint8 and chooses the precision. Only the ratios mean anything; on a shared
-machine run it more than once. Also measured: the feed alone, augmentation inside the model, and what
-saving an epoch costs.
+augments inside the model, feeds uint8, normalises in one step and chooses the precision. Only the ratios mean
+anything; on a shared machine run it more than once. Also measured: the feed alone, augmentation inside the
+model, and what saving an epoch costs.
 """
 
 import argparse
+import contextlib
 import tempfile
 import time
 
@@ -18,6 +19,7 @@ import numpy as np
 from fer_kit import callbacks, devices, models
 from fer_kit.augment import augment_face
 from fer_kit.batches import Batches
+from fer_kit.normalisation import fused_normalisation
 from fer_kit.recipes import find_recipe, make_optimiser
 from fer_kit.sample import draw_sample
 
@@ -45,9 +47,10 @@ def best_speeds(ways, rounds):
     """Return images/s per way: the ways take turns, and after a warm-up the fastest epoch counts."""
     seconds = {way: [] for way in ways}
     for _ in range(rounds + 1):
-        for way, (model, batches) in ways.items():
+        for way, (model, batches, context) in ways.items():
             start = time.perf_counter()
-            model.fit(batches, verbose=0, shuffle=False)
+            with context(model):
+                model.fit(batches, verbose=0, shuffle=False)
             seconds[way].append(time.perf_counter() - start)
     return {way: ways[way][1].count / min(times[1:]) for way, times in seconds.items()}
 
@@ -77,15 +80,17 @@ def main():
     precision, reason = devices.choose_precision(separable=options.model in models.SEPARABLE)
     print(f"{options.model}, {len(faces)} faces, {devices.describe()}; the kit takes {precision}: {reason}")
 
+    plain, fused = contextlib.nullcontext, fused_normalisation
     plans = {
-        "usual: float32, host augmentation": ("float32", None, HostBatches),
-        "kit in float32": ("float32", True, Batches),
-        f"kit in {precision}, no augmentation": (precision, None, Batches),
-        f"kit in {precision}": (precision, True, Batches),
+        "usual: float32, host augmentation": ("float32", None, HostBatches, plain),
+        f"kit in {precision}, Keras' normalisation": (precision, True, Batches, plain),
+        "kit in float32": ("float32", True, Batches, fused),
+        f"kit in {precision}, no augmentation": (precision, None, Batches, fused),
+        f"kit in {precision}": (precision, True, Batches, fused),
     }
     ways = {
-        way: (compiled(options.model, policy, augment, recipe), feed(faces, recipe.batch_size))
-        for way, (policy, augment, feed) in plans.items()
+        way: (compiled(options.model, policy, augment, recipe), feed(faces, recipe.batch_size), context)
+        for way, (policy, augment, feed, context) in plans.items()
     }
     speeds = best_speeds(ways, options.rounds)
     for way, speed in speeds.items():

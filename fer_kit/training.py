@@ -12,6 +12,7 @@ from fer_kit.averages import Averages
 from fer_kit.batches import Batches, choose_faces, usage_in_words
 from fer_kit.files import replacing, write_json, write_predictions
 from fer_kit.losses import make_loss
+from fer_kit.normalisation import fused_normalisation
 from fer_kit.recipes import find_recipe, make_optimiser
 
 
@@ -147,15 +148,16 @@ def _train(run, model, recipe, learnt, selecting, seed, tensorboard, more):
     progress = callbacks.Progress(own["best"], usage_in_words(selecting), run.best_accuracy)
     start = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.start_epoch(epoch))
     try:
-        model.fit(
-            batches,
-            validation_data=Batches(selecting, 256 // shared * shared, shuffle=False, devices=shared),
-            initial_epoch=epoch,
-            epochs=recipe.epochs,
-            callbacks=[start, *own.values(), *more, checkpoint, progress],
-            shuffle=False,  # Keras would draw the order of batches from a generator that nothing restores
-            verbose=0,
-        )
+        with fused_normalisation(model):
+            model.fit(
+                batches,
+                validation_data=Batches(selecting, 256 // shared * shared, shuffle=False, devices=shared),
+                initial_epoch=epoch,
+                epochs=recipe.epochs,
+                callbacks=[start, *own.values(), *more, checkpoint, progress],
+                shuffle=False,  # Keras would draw the order of batches from a generator that nothing restores
+                verbose=0,
+            )
     except KeyboardInterrupt:
         _end(run, "interrupted")
         print(f"Interrupted after epoch {len(run.history)}; the same call goes on from there")

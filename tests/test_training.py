@@ -88,7 +88,7 @@ if training.keras.backend.backend() == "tensorflow":
     import tensorflow as tf
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
-one, two = (t.fit(few, sys.argv[2] + name, model="small", epochs=1, share_over=devices)
+one, two = (t.fit(few, sys.argv[2] + name, model="small", epochs=1, share_over=devices, precision="float32")
             for name, devices in (("one", None), ("two", ["cpu:0", "cpu:1"])))
 for a, b in zip(t.weights(one), t.weights(two), strict=True):
     np.testing.assert_allclose(a, b, atol=1e-5)

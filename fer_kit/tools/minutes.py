@@ -34,7 +34,7 @@ def read_times(path):
 
 
 def keep_times(path, folder):
-    """Add the record at `path` to that of the same profile and hardware in `folder`; new times replace old."""
+    """Add the record at `path` to that of the same profile and hardware in `folder`; new minutes win."""
     record = read_times(path)
     words = re.findall(r"[a-z0-9]+", f"{record['profile']} {record['hardware']}".lower())
     kept = folder / f"{'-'.join(words)}.json"

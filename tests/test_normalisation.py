@@ -1,0 +1,62 @@
+"""Fused batch normalisation trains the same network as Keras' own, and leaves no trace in it."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from fer_kit.normalisation import fused_normalisation
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's own kernel")
+
+
+def trained(fuse, precision="float32", **options):
+    """Weights after three steps, the model and its last loss."""
+    keras.utils.set_random_seed(0)
+    x = inputs = keras.Input((8, 8, 3), dtype=precision.rpartition("_")[2])
+    x = layers.Conv2D(4, 3, use_bias=False, dtype=precision)(x)
+    x = layers.BatchNormalization(momentum=0.7, dtype=precision, **options)(x)
+    x = layers.BatchNormalization(dtype=precision)(layers.Flatten()(layers.Activation("relu")(x)))
+    model = keras.Model(inputs, layers.Dense(2, dtype="float32")(x))
+    model.compile("sgd", "mse", jit_compile=False)
+    rng = np.random.default_rng(0)
+    images, targets = rng.normal(5, 3, (30, 8, 8, 3)), rng.normal(size=(30, 2))
+    before = [layer.get_config() for layer in model.layers]
+    if fuse:
+        with fused_normalisation(model):
+            history = model.fit(images, targets, 10, shuffle=False, verbose=0)
+    else:
+        history = model.fit(images, targets, 10, shuffle=False, verbose=0)
+    assert [layer.get_config() for layer in model.layers] == before
+    assert not any("call" in vars(layer) for layer in model.layers)
+    return model, history.history["loss"][-1], model.predict(images, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("precision", "options", "apart"),
+    [
+        ("float32", {}, 1e-4),
+        ("mixed_bfloat16", {}, 0.05),
+        ("float32", {"scale": False}, 1e-6),
+        ("float32", {"trainable": False}, 1e-6),
+    ],
+)
+def test_training_is_that_of_keras(precision, options, apart):
+    (own, own_loss, own_answers), (fused, loss, answers) = (
+        trained(fuse, precision, **options) for fuse in (False, True)
+    )
+    assert loss == pytest.approx(own_loss, rel=apart)
+    assert answers == pytest.approx(own_answers, abs=apart, rel=apart)
+    for one, other in zip(own.weights, fused.weights, strict=True):
+        assert other.numpy() == pytest.approx(one.numpy(), abs=apart, rel=apart), one.path
+
+
+def test_the_kernel_is_at_work_in_training_alone(monkeypatch):
+    import tensorflow as tf
+
+    calls, kernel = [], tf.raw_ops.FusedBatchNormV3
+    monkeypatch.setattr(tf.raw_ops, "FusedBatchNormV3", lambda **given: calls.append(1) or kernel(**given))
+    trained(fuse=False)
+    assert not calls
+    trained(fuse=True)
+    assert len(calls) == 1  # traced once, for the maps; the flat layer and `predict` stay Keras' own
