@@ -51,7 +51,7 @@ export function paint(canvas, picture, faces, colours) {
     const caption = `${id} ${emotion} ${Math.round(100 * Math.max(...probabilities))} %`;
     const above = y >= 20 ? y - 20 : y + height + 2;
     pen.fillRect(x - 1.5, above, pen.measureText(caption).width + 8, 18);
-    pen.fillStyle = "white";
+    pen.fillStyle = light(colours[emotion]) ? "black" : "white";
     pen.fillText(caption, x + 3, above + 2);
     const size = [104, 13 * emotions.length + 3];
     const places = [x + width + 6, x - 6 - size[0]].map((left) => [left, y, ...size]);
@@ -59,6 +59,11 @@ export function paint(canvas, picture, faces, colours) {
     const free = places.find((place) => inside(place) && !taken.some((other) => meet(place, other)));
     if (free) taken.push(free) && bars(pen, free, emotions, probabilities, colours);
   }
+}
+
+function light(colour) {
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  return 0.299 * red + 0.587 * green + 0.114 * blue > 150;
 }
 
 function meet([x, y, width, height], [u, v, across, down]) {

@@ -95,7 +95,8 @@ def _is_picture(path):
 def _folder(path):
     files = sorted(entry for entry in path.iterdir() if entry.is_file())
     pictures = [file for file in files if _is_picture(file)]
-    others = f"{len(files) - len(pictures)} other files"
+    count = len(files) - len(pictures)
+    others = f"{count} other file" + "s" * (count != 1)
     if not pictures:
         raise ValueError(f"there are no pictures in {path}, and {others}")
     name = f"{len(pictures)} pictures in {path}" + f" ({others} left out)" * (len(pictures) < len(files))

@@ -94,6 +94,7 @@ def accuracy_grid(table, title="PrivateTest accuracy", source=""):
     bar = {"label": "accuracy (%)"}
     sns.heatmap(grid, ax=axis, annot=True, fmt=".1f", cmap="Blues", linewidths=1, cbar_kws=bar)
     axis.tick_params(axis="y", rotation=0)
+    axis.grid(visible=False)
     axis.set(title=title, xlabel="classifier", ylabel="descriptor")
     figure.tight_layout()
     return stamp(figure, source)

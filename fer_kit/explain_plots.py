@@ -46,7 +46,8 @@ def heat_over_faces(faces, heats, captions=None, title="", source=None):
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
-    figure.tight_layout(h_pad=0.3, w_pad=0.3)
+    figure.tight_layout(w_pad=0.3)
+    figure.subplots_adjust(hspace=0.03)  # tight_layout lets rows without ticks overlap
     return stamp(figure, faces.source if source is None else source)
 
 
@@ -88,14 +89,17 @@ def scatter(points, labels, names, shares, title="Principal components", source=
     dimensions = points.shape[1]
     figure = plt.figure(figsize=(8, 6))
     axis = figure.add_subplot(projection="3d" if dimensions == 3 else None)
+    flat = {"depthshade": False} if dimensions == 3 else {}
     for k, (name, colour) in enumerate(zip(names, colours(names), strict=True)):
-        axis.scatter(*points[labels == k].T, s=9, alpha=0.6, color=colour, label=name, linewidths=0)
+        axis.scatter(*points[labels == k].T, s=9, alpha=0.6, color=colour, label=name, linewidths=0, **flat)
     words = " of variance" if dimensions == 2 else ""
     axes = [f"component {i + 1} ({share:.1%}{words})" for i, share in enumerate(shares)]
     axis.set(title=title, xlabel=axes[0], ylabel=axes[1])
     if dimensions == 3:
         axis.set_zlabel(axes[2], labelpad=8)
         axis.tick_params(labelsize=8, pad=1)
+        axis.tick_params(axis="z", pad=4)
+        axis.locator_params(nbins=4)
         axis.set_box_aspect(None, zoom=0.85)
     axis.legend(markerscale=2.5, loc="center left", bbox_to_anchor=(1.02 if dimensions == 2 else 1.1, 0.5))
     figure.tight_layout()

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from fer_kit.emotions import EMOTIONS
 from fer_kit.frames import overlap
@@ -23,14 +24,14 @@ def detections(pictures, found, truth=None, title="", source=""):
     figure, axes = plt.subplots(*shape, figsize=(2.1 * shape[1], 2.1 * shape[0] + 0.5), squeeze=False)
     for row, (detector, answers) in zip(axes, found.items(), strict=True):
         row[0].set_ylabel(detector)
-        for k, (axis, (name, picture)) in enumerate(zip(row, pictures.items(), strict=True)):
+        for k, (axis, picture) in enumerate(zip(row, pictures.values(), strict=True)):
             axis.imshow(picture)
             axis.set(xticks=[], yticks=[], frame_on=False)
             known = None if truth is None else truth[k]
             for box in answers[k]:
                 _outline(axis, box, FOUND if known is None or _is_right(box, known) else WRONG)
-            if row is axes[0]:
-                axis.set_title(name, fontsize=10, weight="normal", loc="center")
+    for axis, name in zip(axes[0], pictures, strict=True):
+        axis.set_title(name, fontsize=14, weight="normal", loc="center")
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
     figure.tight_layout()
     return stamp(figure, source)
@@ -42,7 +43,9 @@ def _is_right(box, truth):
 
 def _outline(axis, box, colour):
     x, y, width, height = box
-    axis.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=colour, linewidth=2.5))
+    rectangle = Rectangle((x, y), width, height, fill=False, edgecolor=colour, linewidth=2.5)
+    rectangle.set_path_effects([withStroke(linewidth=4.5, foreground="white")])  # orange on an orange suit
+    axis.add_patch(rectangle)
 
 
 def strip(pictures, boxes=None, title="", source=""):
@@ -69,7 +72,7 @@ def traces(seen, events=None, title="Who is where", source=""):
 
     `seen` is a list of lists of `TrackedFace`; `events` {name: (first, end)} are frames to shade.
     """
-    figure, axis = plt.subplots(figsize=(11, 4))
+    figure, axis = plt.subplots(figsize=(11, 4.5))
     for number in sorted({face.id for faces in seen for face in faces}):
         places = [(k, face) for k, faces in enumerate(seen) for face in faces if face.id == number]
         colour = _TRACKS[(number - 1) % len(_TRACKS)]
@@ -79,6 +82,7 @@ def traces(seen, events=None, title="Who is where", source=""):
         axis.plot(middle, color=colour, linewidth=2, label=f"face {number}")
         detected = [k for k, face in places if face.detected]
         axis.plot(detected, middle[detected], "o", color=colour, markersize=6)
+    axis.margins(y=0.15)  # room for the events' names
     for name, (first, end) in (events or {}).items():
         axis.axvspan(first - 0.5, end - 0.5, color=GREY, alpha=0.2, linewidth=0)
         axis.text(

@@ -130,9 +130,10 @@ def draw_faces(frame, results):
         x, y, width, height = result.box
         cv2.rectangle(drawn, (x, y), (x + width, y + height), colour, line)
         caption = f"{result.id} {result.emotion} {max(result.probabilities):.0%}"
+        ink = (0, 0, 0) if np.dot(colour, (0.299, 0.587, 0.114)) > 150 else (255, 255, 255)
         (wide, high), base = cv2.getTextSize(caption, font, 0.5 * size, max(1, line // 2))
         top = max(y - high - base - 2, 0)
         cv2.rectangle(drawn, (x, top), (x + wide + 4, top + high + base + 2), colour, cv2.FILLED)
         spot = (x + 2, top + high + 1)
-        cv2.putText(drawn, caption, spot, font, 0.5 * size, (255, 255, 255), max(1, line // 2), cv2.LINE_AA)
+        cv2.putText(drawn, caption, spot, font, 0.5 * size, ink, max(1, line // 2), cv2.LINE_AA)
     return drawn

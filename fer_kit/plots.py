@@ -61,13 +61,15 @@ def face_grid(faces, captions=None, columns=8, title="", colour=None):
         captions = [faces.names[k] for k in faces.labels]
     columns = min(columns, max(len(images), 1))
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.25 * columns, 1.5 * rows + 0.5), squeeze=False)
+    two = captions is not None and any("\n" in str(caption) for caption in captions)
+    size = (1.25 * columns, (1.7 if two else 1.5) * rows + 0.5)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     for i, axis in enumerate(axes.flat):
         axis.axis("off")
         if i < len(images):
             axis.imshow(images[i], cmap="gray", vmin=0, vmax=255)
             if captions is not None:
-                axis.set_title(captions[i], fontsize=9, weight="normal", loc="center", pad=3)
+                axis.set_title(captions[i], fontsize=8 if two else 9, weight="normal", loc="center", pad=3)
                 axis.title.set_color(colour[i] if colour is not None else "#333333")
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
     figure.tight_layout()
@@ -117,9 +119,9 @@ def count_plot(faces, title="Faces per emotion", split_by_usage=False):
     for bars in axis.containers:
         axis.bar_label(bars, fmt="{:,.0f}", fontsize=8 if split_by_usage else 10, padding=2)
     axis.grid(axis="x", visible=False)
+    axis.margins(y=0.1)  # the tallest bar's number stays below the title
     axis.set(title=title, xlabel="emotion", ylabel="faces")
     return stamp(figure, faces.source)
-    axis.margins(y=0.1)  # the tallest bar's number stays below the title
 
 
 def pixel_histogram(values, title, xlabel, source=""):
@@ -130,9 +132,9 @@ def pixel_histogram(values, title, xlabel, source=""):
     for axis, (name, data), label in zip(axes.flat, series.items(), labels, strict=True):
         axis.hist(np.ravel(data), bins=64, color="#0072B2")
         axis.set(title=name, xlabel=label, ylabel="pixels")
+        axis.yaxis.set_major_formatter("{x:,.0f}")
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
     figure.tight_layout()
-        axis.yaxis.set_major_formatter("{x:,.0f}")
     return stamp(figure, source)
 
 

@@ -126,13 +126,13 @@ def per_emotion(counts, names, title="Recall per emotion", source=""):
     axis.errorbar(
         names, 100 * recall, error, fmt="none", color="black", capsize=4, label="95 % interval of recall"
     )
-    axis.scatter(names, 100 * table.f1, color="white", edgecolor="black", zorder=3, label="F1")
+    axis.scatter(names, 100 * table.f1, color="white", edgecolor="black", zorder=3, label="F1", clip_on=False)
     axis.set_xticks(
         range(len(names)), [f"{n}\n{faces:,} faces" for n, faces in zip(names, table.faces, strict=True)]
     )
     axis.grid(axis="x", visible=False)
     axis.set(title=title, xlabel="true emotion", ylabel="recall, F1 (%)", ylim=(0, 100))
-    axis.legend(loc="upper right")
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncol=2, frameon=False, fontsize=10, borderaxespad=0)
     figure.tight_layout()
     return stamp(figure, source)
 

@@ -153,7 +153,8 @@ def over_seeds(runs):
     _same_faces(runs)
     rows = ("accuracy", "accuracy_twin_free", "macro_f1", "balanced_accuracy")
     values = pd.DataFrame({row: [getattr(scores, row) for scores in runs] for row in rows}, dtype=float)
-    return values.agg(["mean", "std", "count"]).T.set_axis(["mean", "sd", "seeds"], axis=1)
+    table = values.agg(["mean", "std", "count"]).T.set_axis(["mean", "sd", "seeds"], axis=1)
+    return table.astype({"seeds": int})
 
 
 def compare(first, second):

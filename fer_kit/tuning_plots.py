@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import ListedColormap, Normalize
 
 from fer_kit.plots import GREY, colours, stamp
 from fer_kit.result_plots import TRAINING, VALIDATION
@@ -51,6 +51,7 @@ def table_of_two(trials, row, column, title="Two hyper-parameters at once", sour
     sns.heatmap(squares, ax=axis, annot=True, fmt=".1f", cmap=SHADES, linewidths=0.5, cbar_kws=bar)
     axis.set_xticklabels([_text(value) for value in squares.columns], rotation=0)
     axis.set_yticklabels([_text(value) for value in squares.index], rotation=0)
+    axis.grid(visible=False)
     axis.set(title=title, xlabel=column, ylabel=row)
     figure.tight_layout()
     return stamp(figure, source)
@@ -135,14 +136,15 @@ def parallel(trials, title="Every trial as a line", source=""):
     scale = Normalize(100 * trials.accuracy.min(), 100 * trials.accuracy.max())
     heights = np.column_stack([_heights(axis, x, trials[name]) for x, name in enumerate(names)])
     best = _best(trials)
+    shades = ListedColormap(plt.get_cmap(SHADES)(np.linspace(0.25, 1, 256)))  # the lightest reads on white
     for row in np.argsort(trials.accuracy.to_numpy()):
-        shade = plt.get_cmap(SHADES)(0.25 + 0.75 * scale(100 * trials.accuracy.iloc[row]))
+        shade = shades(scale(100 * trials.accuracy.iloc[row]))
         axis.plot(heights[row], color=VALIDATION if trials.index[row] == best else shade, linewidth=2)
     axis.set_xticks(range(len(names)), names)
     axis.set(title=title, yticks=[], xlabel="hyper-parameter", ylabel="value, from low to high")
     axis.set_xlim(-0.2, len(names) - 0.6)
     axis.grid(visible=False)
-    figure.colorbar(ScalarMappable(scale, SHADES), ax=axis, label="PublicTest accuracy (%)")
+    figure.colorbar(ScalarMappable(scale, shades), ax=axis, label="PublicTest accuracy (%)")
     return stamp(figure, source)
 
 
