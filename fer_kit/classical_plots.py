@@ -4,6 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from fer_kit.faceset import SIZE
 from fer_kit.plots import GREY, stamp
@@ -14,6 +16,7 @@ CLASSIFIER_COLOURS = {
     "rbf-svm": "#0072B2",
     "exact-rbf-svm": "#7A4FA3",
 }
+MARKERS = {"pixels": "s", "lbp": "^", "gabor": "D", "hog": "o", "sift": "v"}
 
 
 def eigenfaces(mean, components, shares, title="Eigenfaces", source="", columns=8):
@@ -101,21 +104,22 @@ def accuracy_grid(table, title="PrivateTest accuracy", source=""):
 
 
 def accuracy_beside_cost(table, title="Accuracy beside the cost of a prediction", source="", human=None):
-    """Draw accuracy against processor time per face (logarithmic), one colour per classifier.
+    """Draw accuracy against processor time per face (logarithmic), by classifier and descriptor.
 
     `table` is a DataFrame as of `classical.table`. `human` (0-1) draws a dashed line.
     """
     figure, axis = plt.subplots(figsize=(9, 5.5))
+    colours, shapes = {}, {}
     for name, row in table.iterrows():
         descriptor, _, kind = name.partition("-")
-        colour = CLASSIFIER_COLOURS.get(kind, "#D55E00")
-        place = (row.predict_us, 100 * row.accuracy)
-        axis.scatter(*place, s=60, color=colour, label=kind)
-        axis.annotate(descriptor, place, xytext=(6, 3), textcoords="offset points", fontsize=9)
+        shape, colour = MARKERS.get(descriptor, "*"), CLASSIFIER_COLOURS.get(kind, "#D55E00")
+        axis.scatter(row.predict_us, 100 * row.accuracy, s=70, color=colour, marker=shape)
+        colours[kind] = Patch(color=colour, label=kind)
+        shapes[descriptor] = Line2D([], [], color=GREY, marker=shape, linestyle="", label=descriptor)
+    handles = [*colours.values(), *shapes.values()]
     if human is not None:
-        axis.axhline(100 * human, color=GREY, linestyle="--", label=f"human, {human:.0%}")
-    handles = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-    axis.legend(handles.values(), handles.keys(), loc="center left", bbox_to_anchor=(1.01, 0.5))
+        handles.append(axis.axhline(100 * human, color=GREY, linestyle="--", label=f"human, {human:.0%}"))
+    axis.legend(handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5))
     axis.set(xscale="log", title=title, ylabel="accuracy (%)")
     axis.set_xlabel("processor time per face, from pixels to label (µs)")
     axis.margins(x=0.15, y=0.1)

@@ -15,13 +15,17 @@ TEMPLATE = Path(__file__).with_name("page.html")
 
 TEMPLATE_OF_A_NOTEBOOK = """{% extends "lab/index.html.j2" %}
 {% block html_head_css %}
-<style>@media print { .jp-Notebook pre { white-space: pre-wrap; overflow-wrap: anywhere; } }</style>
+<style>@media print {
+  .jp-Notebook pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+  .jp-Notebook .jp-RenderedHTMLCommon table { font-size: 7pt; }
+  .jp-Notebook .jp-RenderedHTMLCommon :is(th, td) { padding: 0.3em 0.35em; }
+}</style>
 {% endblock %}
 {% block data_png scoped %}
 {% set alt = output | get_metadata("alt", "image/png") or "" %}
 {{ super() | replace("<img ", '<img alt="' ~ (alt | escape_html) ~ '" ') }}
 {% endblock %}"""
-"""nbconvert's own, which leaves out the alt text of figures, and in print the ends of long lines."""
+"""nbconvert's own, which leaves out the alt text of figures, and in print the ends of long lines and rows."""
 
 
 def write_notebook(outcome, out):
