@@ -134,12 +134,17 @@ def _number_table():
 def _parse_digits(cells):
     """Parse rows of numbers parted by single spaces: uint8 (rows, 2304), or None where they are not that."""
     text = b"\n\n\n" + b"\n".join(cells) + b"\n"
-    separator = np.frombuffer(text, np.uint8, offset=3) < ord("0")
+    codes = np.frombuffer(text, np.uint8, offset=3)
+    separator = codes < ord("0")
     ends = np.cumsum([len(c) + 1 for c in cells])
-    if any(
-        np.count_nonzero(separator[e - len(c) - 1 : e]) != PIXELS for e, c in zip(ends, cells, strict=True)
-    ):
+    counts = (np.count_nonzero(separator[e - len(c) - 1 : e]) for e, c in zip(ends, cells, strict=True))
+    if np.count_nonzero(codes == ord(" ")) != (PIXELS - 1) * len(cells) or any(n != PIXELS for n in counts):
         return None
     three_before = np.ndarray(len(separator), "<u4", text, strides=(1,))
     values = _number_table().take(np.compress(separator, three_before) & 0xFFFFFF)
-    return (values - 1).astype(np.uint8).reshape(len(cells), PIXELS) if values.all() else None
+    if not values.all():
+        return None
+    values = (values - 1).astype(np.uint8)
+    # Three bytes do not show what stands before a number of three digits: all lengths must add up.
+    length = 2 * len(values) + np.count_nonzero(values > 9) + np.count_nonzero(values > 99)
+    return values.reshape(len(cells), PIXELS) if length == len(separator) else None
