@@ -76,9 +76,8 @@ def environment(tmp_path_factory):
     (packages / "pip" / "__main__.py").write_text(PIP)
     (packages / "pip" / "__init__.py").touch()
     origin = a_repository(home / "origin")
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("FER_", "PIP_", "GIT_"))
-    }
+    ours = ("FER_", "PIP_", "GIT_", "VIRTUAL_ENV")  # by the last, IPython would find this environment again
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     (home / "content").mkdir()
     return kept | {
         "HOME": str(home),
