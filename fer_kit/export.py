@@ -145,7 +145,10 @@ def _load_onnx(path):
     _need("onnxruntime")
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    # Its threads would go on turning after each answer, and slow down whatever runs next.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     name, outputs = session.get_inputs()[0].name, session.get_outputs()[0].shape[-1]
     return _over_batches(lambda images: session.run(None, {name: images})[0], outputs)
 
