@@ -57,9 +57,9 @@ def make_ways(model):
 
 
 def measure(ways, faces, rounds):
-    """Return {name: milliseconds (rounds,)}; the first turn of each way is not counted."""
+    """Return {name: milliseconds}, one for each call; the first turn of each way is not counted."""
     taken = {name: [] for name in ways}
-    for _ in range(rounds // TURN + 1):
+    for _ in range(-(-rounds // TURN) + 1):
         for name, way in ways.items():
             for _ in range(TURN):
                 start = time.perf_counter()
