@@ -25,6 +25,11 @@ def usage_in_words(faces):
     return "validation" if "Training" in usages else " + ".join(usages)
 
 
+def one_hot(faces):
+    """Return the labels as float32 (N, K): 1 for the face's emotion, 0 for the others."""
+    return np.eye(len(faces.names), dtype=np.float32)[faces.labels]
+
+
 class Batches(keras.utils.PyDataset):
     """Batches of (images uint8 (B, 48, 48, 1), targets float32 (B, K), weights float32 (B,)).
 
@@ -33,17 +38,28 @@ class Batches(keras.utils.PyDataset):
 
     `mixup` is the alpha of Zhang et al. 2018: each face is laid over another of its batch with a weight
     drawn from Beta(alpha, alpha), and so are their targets; 0 mixes nothing. `class_weight` {label: weight}
-    weighs each face in the loss by its emotion. `shuffle=False` keeps the order of `faces`. `devices` have to
-    share each batch evenly: fewer faces than there are devices may be left out of an epoch. Raises
-    ValueError for a batch size that they cannot share.
+    weighs each face in the loss by its emotion. `targets` float32 (N, K) stand in for the labels,
+    see `distillation`. `shuffle=False` keeps the order of `faces`. `devices` have to share each batch evenly:
+    fewer faces than there are devices may be left out of an epoch. Raises ValueError for a batch size that
+    they cannot share.
     """
 
-    def __init__(self, faces, batch_size=64, seed=0, mixup=0.0, class_weight=None, shuffle=True, devices=1):
+    def __init__(
+        self,
+        faces,
+        batch_size=64,
+        seed=0,
+        mixup=0.0,
+        class_weight=None,
+        shuffle=True,
+        devices=1,
+        targets=None,
+    ):
         super().__init__()
         if batch_size % devices:
             raise ValueError(f"batches of {batch_size} faces cannot be shared evenly by {devices} devices")
         self.images = faces.x
-        self.targets = np.eye(len(faces.names), dtype=np.float32)[faces.labels]
+        self.targets = one_hot(faces) if targets is None else targets
         weights = [(class_weight or {}).get(label, 1.0) for label in range(len(faces.names))]
         self.class_weight = np.array(weights, np.float32)
         self.batch_size, self.seed, self.mixup, self.shuffle = batch_size, seed, mixup, shuffle

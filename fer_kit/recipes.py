@@ -20,7 +20,10 @@ class Recipe:
     none. `ema` is the decay per step of the averaged weights that are scored and kept (Polyak & Juditsky
     1992), None for none; a short run averages over its last tenth at most. `class_weight` "balanced"
     weighs each emotion against its frequency, None weighs all faces alike. `loss`: "crossentropy", "focal"
-    or "logit-adjusted", see `losses`.
+    or "logit-adjusted", see `losses`. `teacher`, 0-1, is the share of a trained network's probabilities in
+    the targets; the labels have the rest (Hinton et al. 2015, without their temperature). `without_twins`
+    leaves out Training faces with a pixel-identical twin among the other faces; the reports, like all
+    published figures, keep them.
     """
 
     name: str
@@ -42,6 +45,8 @@ class Recipe:
     ema: float | None = None
     class_weight: str | None = None
     loss: str = "crossentropy"
+    teacher: float = 0.0
+    without_twins: bool = False
     silent: str = ""
 
     def __post_init__(self):
@@ -122,6 +127,35 @@ _ALL = (
         schedule="cosine",
         warmup_epochs=2,
         ema=0.998,
+        without_twins=True,
+    ),
+    Recipe(
+        "kit-small-taught",
+        "this kit: `kit-small`, taught by `kit-compact`",
+        optimiser="sgd",
+        learning_rate=0.1,
+        batch_size=128,
+        epochs=60,
+        weight_decay=1e-4,
+        schedule="cosine",
+        warmup_epochs=2,
+        ema=0.998,
+        teacher=0.7,
+        without_twins=True,
+    ),
+    Recipe(
+        "kit-compact",
+        "this kit: `kit-best` for half the epochs, which need less mixing and faster weight decay",
+        optimiser="sgd",
+        learning_rate=0.1,
+        batch_size=128,
+        epochs=50,
+        weight_decay=2e-3,
+        schedule="cosine",
+        warmup_epochs=2,
+        label_smoothing=0.1,
+        ema=0.998,
+        without_twins=True,
     ),
     Recipe(
         "kit-best",
@@ -136,6 +170,7 @@ _ALL = (
         label_smoothing=0.1,
         mixup=0.2,
         ema=0.999,
+        without_twins=True,
     ),
 )
 

@@ -30,6 +30,8 @@ EXPERIMENTS = (
     Experiment("hejslet-large", "hejslet-large", "hejslet", 0.63),
     Experiment("hejslet-light", "hejslet-light", "hejslet", 0.643),
     Experiment("kit-small", "kit-small", "kit-small"),
+    Experiment("kit-small-taught", "kit-small", "kit-small-taught"),
+    Experiment("kit-compact", "kit-compact", "kit-compact"),
     Experiment("kit-best", "kit-best", "kit-best"),
 )
 """Murphy's networks need ImageNet weights and are not among them: see notebook 06."""

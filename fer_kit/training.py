@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import keras
 
-from fer_kit import callbacks, devices, models, records, settings
+from fer_kit import callbacks, devices, distillation, models, records, settings
 from fer_kit.augment import class_weights
 from fer_kit.averages import Averages
 from fer_kit.batches import Batches, choose_faces, usage_in_words
@@ -27,7 +27,7 @@ def fit(
     retrain=False,
     precision="auto",
     share_over=None,
-    without_twins=False,
+    teacher=None,
     tensorboard=False,
     callbacks=(),
     **variant,
@@ -45,19 +45,20 @@ def fit(
 
     `validation`: another FaceSet to select on, for a report's protocol; PrivateTest is touched only if it
     is in there, and then the record says so. `epochs`: another number than the recipe's. `precision`: see
-    `devices.choose_precision`. `share_over`: see `devices.share`. `without_twins`: leave out Training faces
-    with a pixel-identical twin among the other faces; by default they stay, as in all published figures,
-    and `evaluation` scores the twin-free faces apart. `tensorboard`: write logs to out/tensorboard.
-    `callbacks`: more Keras callbacks, called each time before the epoch is saved.
+    `devices.choose_precision`. `share_over`: see `devices.share`. `teacher`: what a recipe with a teacher
+    learns from, a model or what `pretrained.open_model` opens. `tensorboard`: write logs to
+    out/tensorboard. `callbacks`: more Keras callbacks, called each time before the epoch is saved.
 
-    Raises ValueError for an unknown name, an empty split, a model with another number of outputs than there
-    are emotions, or a folder with another run; FloatingPointError when the loss is no number any more
-    (the last good weights are kept); MemoryError, with advice, when the GPU's memory does not suffice;
-    OSError when the disk is full (the previous epoch is kept).
+    Raises ValueError for an unknown name, an empty split, a model with another number of outputs than
+    there are emotions, a teacher without a recipe for it or the reverse, or a folder with another run;
+    FloatingPointError when the loss is no number any more (the last good weights are kept); MemoryError,
+    with advice, when the GPU's memory does not suffice; OSError when the disk is full (the previous epoch
+    is kept).
     """
     recipe = replace(find_recipe(recipe), **({"epochs": epochs} if epochs else {}))
-    learnt, selecting = choose_faces(faces, validation, without_twins)
-    run = records.begin(out, _config(model, variant, recipe, learnt, selecting, seed), retrain)
+    learnt, selecting = choose_faces(faces, validation, recipe.without_twins)
+    teacher = distillation.open_teacher(teacher, recipe)
+    run = records.begin(out, _config(model, variant, recipe, learnt, selecting, seed, teacher), retrain)
     if run.finished:
         print(f"Already trained: {run.summary}. To train again: retrain=True")
         return run
@@ -66,15 +67,16 @@ def fit(
         model = _prepare(model, variant, recipe, learnt, seed, precision)
         _write_provenance(run, model, faces, learnt, selecting, seed)
         with _explained(run, recipe):
-            ended = _train(run, model, recipe, learnt, selecting, seed, tensorboard, callbacks)
+            targets = distillation.targets(learnt, teacher, recipe.teacher) if teacher else None
+            ended = _train(run, model, recipe, learnt, selecting, seed, targets, tensorboard, callbacks)
     if ended:
         _finish(run, selecting)
     return run
 
 
-def _config(model, variant, recipe, learnt, selecting, seed):
+def _config(model, variant, recipe, learnt, selecting, seed, teacher=None):
     named = isinstance(model, str)
-    return {
+    config = {
         "model": model if named else model.name,
         "variant": variant if named else {"parameters": model.count_params(), **variant},
         "recipe": asdict(recipe),
@@ -82,6 +84,7 @@ def _config(model, variant, recipe, learnt, selecting, seed):
         "selected on": selecting.fingerprint,
         "seed": seed,
     }
+    return config | ({"teacher": distillation.in_words(teacher)} if teacher else {})
 
 
 def _prepare(model, variant, recipe, learnt, seed, precision):
@@ -132,11 +135,11 @@ def _write_provenance(run, model, faces, learnt, selecting, seed):
     write_json(path, provenance)
 
 
-def _train(run, model, recipe, learnt, selecting, seed, tensorboard, more):
+def _train(run, model, recipe, learnt, selecting, seed, targets, tensorboard, more):
     """Train from the last finished epoch on; return whether training came to its end."""
     weights = class_weights(learnt) if recipe.class_weight else None
     shared = devices.sharing()
-    batches = Batches(learnt, recipe.batch_size, seed, recipe.mixup, weights, devices=shared)
+    batches = Batches(learnt, recipe.batch_size, seed, recipe.mixup, weights, devices=shared, targets=targets)
     own = _callbacks(run, recipe, learnt, tensorboard)
     checkpoint = callbacks.Checkpoint(run.folder, own)
     epoch, ended = checkpoint.restore(model)

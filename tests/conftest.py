@@ -23,3 +23,9 @@ def faces():
     from fer_kit.sample import draw_sample
 
     return draw_sample(700)
+
+
+@pytest.fixture(scope="session")
+def few(faces):
+    """135 faces of the built-in sample to learn from and 40 to select on."""
+    return faces.training.sample(135).join(faces.public_test.sample(40))

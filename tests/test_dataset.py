@@ -7,6 +7,7 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
+from test_reproduction import TWINS
 
 from fer_kit.dataset import load_faces
 from fer_kit.emotions import EMOTIONS, emotion_of
@@ -248,6 +249,7 @@ def test_fetch_packs_the_download_and_refuses_what_is_not_the_original(folder, t
 
 def test_real_archive(real_archive):
     faces = load_faces(real_archive)
+    assert faces.training.has_twin_in(faces[faces.usage != "Training"]).sum() == TWINS
     assert len(faces) == 35887
     assert faces.fingerprint == FINGERPRINT
     assert not faces.notes

@@ -33,8 +33,8 @@ faceset archive csvfile images layout action_units face_features face_drawing sa
 utkface hair_sample
 doctor
 augment balance
-bricks models cost devices
-recipes losses batches averages normalisation callbacks records training pretrained
+bricks networks models cost devices
+recipes losses batches averages normalisation callbacks records pretrained distillation training
 metrics scores evaluation saliency explain
 weights_files backbones frozen_features transfer studies imbalance six_emotions data_size riddle
 descriptors feature_cache hinge baselines classical

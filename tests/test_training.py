@@ -41,13 +41,6 @@ def small_model(emotions=7, plain=False):
     return keras.Model(faces, layers.Dense(emotions, activation="softmax", dtype="float32")(x), name="small")
 
 
-@pytest.fixture(scope="module")
-def few():
-    """135 faces of the built-in sample to learn from and 40 to select on."""
-    faces = draw_sample(700)
-    return faces.training.sample(135).join(faces.public_test.sample(40))
-
-
 def fit(few, out, recipe=QUICK, **options):
     import keras
 
@@ -264,12 +257,19 @@ def test_private_test_is_touched_only_on_purpose_and_then_recorded(few, tmp_path
     assert run.provenance["selected_on"] == "PrivateTest"
 
 
-def test_twins_are_left_out_when_asked(few):
+def test_twins_are_left_out_by_recipes_that_say_so(few, tmp_path):
     twins = few.public_test[:5]
     together = few.join(replace(twins, usage=np.full(5, "Training")))
     learnt, _ = training.choose_faces(together, without_twins=True)
     assert not learnt.has_twin_in(few.public_test).any()
     assert len(training.choose_faces(together)[0]) >= len(learnt) + 5
+    run = fit(
+        together,
+        tmp_path / "run",
+        replace(QUICK, epochs=1, without_twins=True),
+        model=small_model(plain=True),
+    )
+    assert run.provenance["trained_on"]["faces"] == len(learnt)
 
 
 @pytest.mark.parametrize(

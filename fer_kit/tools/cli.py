@@ -123,6 +123,7 @@ def add_train(commands):
     command.add_argument("--data", metavar="PATH", help="the dataset (default: what `run` takes)")
     command.add_argument("--epochs", type=_count, metavar="N", help="at most so many (default: the recipe's)")
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of all randomness (default: 0)")
+    command.add_argument("--teacher", metavar="MODEL", help="what a recipe with a teacher learns from")
     command.add_argument("--out", required=True, metavar="RUN", help="the folder of the run record")
     command.add_argument("--retrain", action="store_true", help="begin anew although the run is finished")
     command.set_defaults(command=train)
@@ -135,7 +136,7 @@ def train(options):
 
     faces = load_faces(options.data)
     chosen = {"epochs": options.epochs, "seed": options.seed, "retrain": options.retrain}
-    fit(options.name, faces, options.recipe, options.out, **chosen)
+    fit(options.name, faces, options.recipe, options.out, teacher=options.teacher, **chosen)
     return 0
 
 

@@ -1,0 +1,44 @@
+"""Distillation: what the student is told, and which calls make no sense."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_training import QUICK, fit, small_model
+
+from fer_kit import distillation
+
+TAUGHT = replace(QUICK, name="taught", epochs=1, teacher=0.7)
+
+
+def test_targets_are_the_labels_and_the_teachers_answers(few):
+    teacher = small_model(plain=True)
+    targets = distillation.targets(few, teacher, 0.7)
+    assert targets.dtype == np.float32 and targets.shape == (len(few), 7)
+    np.testing.assert_allclose(targets.sum(1), 1, atol=1e-5)
+    own = targets[np.arange(len(few)), few.labels]
+    assert (own >= 0.3).all() and (own < 1).all()
+    mirrored = replace(few, images=few.images[:, :, ::-1])
+    np.testing.assert_allclose(distillation.targets(mirrored, teacher, 0.7), targets, atol=1e-5)
+
+
+def test_a_student_learns_from_its_teacher_and_the_record_names_it(few, tmp_path):
+    teacher = small_model(plain=True)
+    run = fit(few, tmp_path / "run", TAUGHT, teacher=teacher)
+    assert run.config["teacher"] == distillation.in_words(teacher)
+    alone = fit(few, tmp_path / "alone", replace(TAUGHT, teacher=0.0))
+    assert "teacher" not in alone.config
+    assert not np.array_equal(run.predictions["probabilities"], alone.predictions["probabilities"])
+    with pytest.raises(ValueError, match="teacher was small, weights"):
+        fit(few, tmp_path / "run", TAUGHT, teacher=small_model(plain=True))
+
+
+def test_a_teacher_without_use_and_a_recipe_without_teacher(few, tmp_path):
+    with pytest.raises(ValueError, match="recipe quick has no teacher"):
+        fit(few, tmp_path / "run", teacher=small_model())
+    with pytest.raises(ValueError, match="recipe taught needs a teacher: pass teacher="):
+        fit(few, tmp_path / "run", TAUGHT)
+    with pytest.raises(ValueError, match="the teacher knows 6 emotions, the faces 7"):
+        fit(few, tmp_path / "run", TAUGHT, teacher=small_model(6))
+    with pytest.raises(FileNotFoundError, match="no run folder or file nobody"):
+        fit(few, tmp_path / "run", TAUGHT, teacher="nobody")
