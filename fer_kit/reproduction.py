@@ -13,12 +13,16 @@ from fer_kit.records import RECORDS, Run
 
 
 class Experiment(NamedTuple):
-    """A network of a report or of the kit, its recipe, and the accuracy its report gives, 0-1 or None."""
+    """A network of a report or of the kit, its recipe, and the accuracy its report gives, 0-1 or None.
+
+    `teacher` is the shipped network that a recipe with a teacher learns from.
+    """
 
     report_id: str
     model: str
     recipe: str
     reported: float | None = None
+    teacher: str | None = None
 
 
 EXPERIMENTS = (
@@ -30,7 +34,7 @@ EXPERIMENTS = (
     Experiment("hejslet-large", "hejslet-large", "hejslet", 0.63),
     Experiment("hejslet-light", "hejslet-light", "hejslet", 0.643),
     Experiment("kit-small", "kit-small", "kit-small"),
-    Experiment("kit-small-taught", "kit-small", "kit-small-taught"),
+    Experiment("kit-small-taught", "kit-small", "kit-small-taught", teacher="kit-compact"),
     Experiment("kit-compact", "kit-compact", "kit-compact"),
     Experiment("kit-best", "kit-best", "kit-best"),
 )

@@ -1,0 +1,95 @@
+"""Figures that are drawn from records: networks, classical baselines, tuning."""
+
+import numpy as np
+
+from fer_kit import classical, classical_plots, result_plots, tuning_plots
+from fer_kit.baselines import BASELINES
+from fer_kit.files import read_json
+from fer_kit.metrics import wilson
+from fer_kit.tuning_results import read_record
+
+CONFUSION = {"hejslet-light": "hejslet-fig5", "zhao-vgg": "zhao-tab1"}
+"""Items of the reports that are confusion matrices, by the network they belong to."""
+
+
+def of_run(run, experiment):
+    """Yield the training curves of a `Run`, and from its PrivateTest scores the matrix and the emotions."""
+    provenance, epochs = run.provenance, len(run.history)
+    made = {"record": run.folder.name, "dataset": provenance["dataset"], "seed": provenance["seed"]}
+    made |= {"profile": provenance["profile"], "versions": provenance["versions"]}
+    title = f"{experiment.model}, {epochs} epochs"
+    curves = (run.history, title, run.source, provenance["selected_on"], run.best_epoch)
+    figure = result_plots.training_curves(*curves)
+    caption = f"Best epoch {run.best_epoch} of {epochs}: {provenance['selected_on']} {run.best_accuracy:.1%}."
+    yield experiment.report_id, caption, figure, made
+    private = run.metrics["scores"].get("PrivateTest")
+    if private:
+        counts, names = np.array(private["confusion"]), provenance["emotions"]
+        figure = result_plots.confusion(counts, names, title, source=run.source)
+        caption = f"PrivateTest, {private['accuracy']:.1%} right; rows add up to 100 %."
+        yield CONFUSION.get(experiment.report_id, experiment.report_id), caption, figure, made
+
+
+def of_metrics(run):
+    """Yield precision, recall and F1 of each emotion of a `Run`."""
+    private = run.metrics["scores"]["PrivateTest"]
+    title = f"{run.config['model']} by emotion, PrivateTest"
+    figure = result_plots.per_emotion(
+        np.array(private["confusion"]), run.provenance["emotions"], title, run.source
+    )
+    caption = f"Accuracy {private['accuracy']:.1%}, macro-F1 {private['macro_f1']:.3f}."
+    yield "choudhari-metrics", caption, figure, {"record": run.folder.name}
+
+
+def of_classical(records):
+    """Yield the classical baselines as a grid, beside their cost, and HOG with an SVM as zhao cites it."""
+    folder = records / "classical"
+    table = classical.table(folder)
+    if table.empty:
+        return
+    about = read_json(folder / f"{table.index[0]}.json")
+    made = {"records": [f"classical/{name}" for name in sorted(table.index)], "dataset": about["dataset"]}
+    source = f"{about['dataset']['source']} · records classical · profile {about['profile']}"
+    grid = table[table.index.isin(BASELINES)]
+    figure = classical_plots.accuracy_grid(grid, source=source)
+    best = f"the best is {grid.index[0]}, {grid.accuracy.iloc[0]:.1%}"
+    yield "zhao-related", f"Five descriptors, three classifiers: {best}.", figure, made
+    figure = classical_plots.accuracy_beside_cost(table, source=source, human=0.65)
+    caption = "What a prediction costs on one core, from pixels to emotion."
+    yield "zhao-related", caption, figure, made
+    on_hog = table[table.index.str.startswith("hog-")]
+    scores = {name: (a, wilson(round(a * 3589), 3589)) for name, a in on_hog.accuracy.items()}
+    figure = result_plots.compare_models(scores, "HOG, then KNN or an SVM, on PrivateTest", source)
+    caption = "KNN against SVMs on HOG; the 70.7 % that zhao cites is out of reach of all of them."
+    yield "choudhari-pca", caption, figure, made
+
+
+def of_tuning(records):
+    """Yield choudhari's and murphy's studies of hyper-parameters."""
+    for report_id, draw in (("choudhari-fig6", _choudhari), ("murphy-tuning", _murphy)):
+        study = read_record(records / "tuning" / report_id)
+        if study is None:
+            continue
+        trials, curves, about = study
+        provenance = about["provenance"]
+        source = f"{provenance['dataset']['source']} · record tuning/{report_id}"
+        source += f" · profile {provenance['profile']}"
+        made = {"record": f"tuning/{report_id}", "dataset": provenance["dataset"]}
+        faces, epochs = provenance["trained_on"]["faces"], about["config"]["recipe"]["epochs"]
+        for figure, caption in draw(trials, curves, source):
+            caption += f" A small network, {faces:,} faces, {epochs} epochs."
+            yield report_id, caption, figure, made
+
+
+def _choudhari(trials, curves, source):
+    title = "Batch size and learning rate"
+    best = trials.loc[trials.accuracy.idxmax()]
+    caption = f"Best: batch {best.batch_size:.0f}, learning rate {best.learning_rate:g}."
+    yield tuning_plots.table_of_two(trials, "batch_size", "learning_rate", title, source), caption
+
+
+def _murphy(trials, curves, source):
+    for name in ("batch_size", "dropout", "schedule"):
+        means = trials.groupby(name).accuracy.mean()
+        caption = f"{name}: on average {means.idxmax()} is best, {means.max():.1%} against {means.min():.1%}."
+        yield tuning_plots.effect(curves, name, source=source), caption
