@@ -8,8 +8,10 @@ import pytest
 
 from fer_kit.emotions import EMOTIONS
 from fer_kit.files import write_json
+from fer_kit.records import RECORDS
 from fer_kit.reproduction import EXPERIMENTS, result_table, runs_of
 from fer_kit.tools.figures import figures, result_rows
+from fer_kit.tools.gallery_records import of_classical, of_tuning
 
 TWINS = 703
 """Training faces with a pixel-identical twin in PublicTest or PrivateTest; test_dataset.py counts them."""
@@ -89,6 +91,14 @@ def test_every_figure_has_a_sidecar_and_stands_on_the_page(records, tmp_path):
         assert f"]({stem}.png)" in page and about["caption"] in page
     about = json.loads((out / "hejslet-light.json").read_text())
     assert about["record"] == "long" and about["profile"] == "full" and about["dataset"]["fingerprint"]
+
+
+def test_figures_of_the_repositorys_records_of_classifiers_and_tuning():
+    drawn = [*of_classical(RECORDS), *of_tuning(RECORDS)]
+    assert {"zhao-related", "choudhari-pca", "choudhari-fig6", "murphy-tuning"} == {
+        name for name, *_ in drawn
+    }
+    assert all(caption.endswith(".") and made["dataset"]["fingerprint"] for _, caption, _, made in drawn)
 
 
 def test_no_record_of_the_repository_learnt_from_or_selected_on_test_faces():
