@@ -2,6 +2,7 @@
 
 import difflib
 import io
+import json
 import tempfile
 import zipfile
 from pathlib import Path
@@ -83,7 +84,10 @@ def _halve(source, target):
                 content = _halved_weights(content)
             for half in (b"mixed_bfloat16", b"mixed_float16"):
                 content = content.replace(half, b"float32") if name == "config.json" else content
-            new.writestr(name, content)
+            # Without the time of day in the archive, so that shipping a model again changes nothing.
+            if name == "metadata.json":
+                content = json.dumps({"keras_version": json.loads(content)["keras_version"]}).encode()
+            new.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
 def _halved_weights(content):

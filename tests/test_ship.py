@@ -39,6 +39,19 @@ def test_the_card_is_the_records(run, faces, tmp_path):
     assert "## Limits" in page and "## Licence" in page
 
 
+def test_shipping_again_changes_nothing(run, faces, tmp_path):
+    once = ship(run, "tiny", faces, tmp_path / "weights").read_bytes()
+    assert ship(run, "tiny", faces, tmp_path / "weights").read_bytes() == once
+
+
+def test_the_card_tells_what_a_run_learnt_from(run, faces, tmp_path):
+    config = json.loads((run / "config.json").read_text())
+    recipe = config["recipe"] | {"without_twins": True}
+    write_json(run / "config.json", config | {"recipe": recipe, "teacher": "big, weights 0123"})
+    page = ship(run, "tiny", faces, tmp_path / "weights").with_suffix(".md").read_text()
+    assert "trained on Training without twins of test faces and from big, weights 0123, selected on" in page
+
+
 def test_what_cannot_be_shipped(run, faces, tmp_path):
     with pytest.raises(ValueError, match="other data"):
         ship(run, "tiny", faces[:-1], tmp_path / "weights")

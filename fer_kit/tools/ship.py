@@ -74,7 +74,7 @@ def model_card(run, name, model):
         "recipe": config["recipe"]["name"],
         "epochs": {"trained": len(run.history), "best": run.best_epoch},
         "data": provenance["dataset"] | {"trained on faces": provenance["trained_on"]["faces"]},
-        "protocol": f"trained on Training, selected on {provenance['selected_on']}, PrivateTest scored "
+        "protocol": f"{_learnt_from(config)}, selected on {provenance['selected_on']}, PrivateTest scored "
         f"{metrics['private_test_scored']} time(s)",
         "selected on": {"usage": provenance["selected_on"], "accuracy": run.best_accuracy},
         "PrivateTest": metrics["scores"]["PrivateTest"],
@@ -90,6 +90,13 @@ def model_card(run, name, model):
         "limits": list(LIMITS),
         "licence": LICENCE,
     }
+
+
+def _learnt_from(config):
+    """What a run learnt from, in words."""
+    twins = " without twins of test faces" if config["recipe"].get("without_twins") else ""
+    teacher = f" and from {config['teacher']}" if "teacher" in config else ""
+    return f"trained on Training{twins}{teacher}"
 
 
 def in_words(card):
