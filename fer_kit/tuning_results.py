@@ -111,7 +111,7 @@ def read_record(folder):
     folder = Path(folder)
     if not (folder / "study.json").exists():
         return None
-    trials = pd.read_csv(folder / "trials.csv", index_col="trial").fillna({"why": ""})
+    trials = pd.read_csv(folder / "trials.csv", index_col="trial", dtype={"why": str}).fillna({"why": ""})
     return trials, pd.read_csv(folder / "curves.csv"), read_json(folder / "study.json")
 
 
