@@ -90,24 +90,22 @@ def kit_small(x):
     return layers.Dropout(0.1)(average(x))
 
 
-def kit_best(x):
-    """The VGG trunk that has worked best on FER-2013, with averaging in place of flattening."""
-    for filters in (64, 128, 256, 512):
-        x = conv(x, filters)
-        x = conv(x, filters, name="last_conv" if filters == 512 else None)
-        x = layers.Dropout(0.1)(pool(x) if filters < 512 else x)
-    x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dense(256, use_bias=False)(x)
-    return layers.Dropout(0.4)(activate(x, name="embedding"))
-
-
 def kit_compact(x):
     """`kit_best` within an hour on two CPU cores: the wide maps are halved before they get expensive."""
-    x = pool(conv(x, 64))
-    for filters in (96, 192, 384):
+    return _kit_vgg(pool(conv(x, 64)), (96, 192, 384))
+
+
+def kit_best(x):
+    """The VGG trunk that has worked best on FER-2013, with averaging in place of flattening."""
+    return _kit_vgg(x, (64, 128, 256, 512))
+
+
+def _kit_vgg(x, widths):
+    for filters in widths:
+        last = filters == widths[-1]
         x = conv(x, filters)
-        x = conv(x, filters, name="last_conv" if filters == 384 else None)
-        x = layers.Dropout(0.1)(pool(x) if filters < 384 else x)
+        x = conv(x, filters, name="last_conv" if last else None)
+        x = layers.Dropout(0.1)(x if last else pool(x))
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dense(256, use_bias=False)(x)
     return layers.Dropout(0.4)(activate(x, name="embedding"))

@@ -1,7 +1,7 @@
 """How to train: the recipes of the reports and the kit's own, as data that reads like the report."""
 
 import difflib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,20 @@ class Recipe:
                 raise ValueError(f"{field} is {getattr(self, field)}; it must be above 0")
 
 
+_KIT_SMALL = Recipe(
+    "kit-small",
+    "this kit: a small network underfits, so little regularisation and many epochs",
+    optimiser="sgd",
+    learning_rate=0.1,
+    batch_size=128,
+    epochs=60,
+    weight_decay=1e-4,
+    schedule="cosine",
+    warmup_epochs=2,
+    ema=0.998,
+    without_twins=True,
+)
+
 _ALL = (
     Recipe(
         "hejslet",
@@ -116,32 +130,12 @@ _ALL = (
         monitor="val_loss",
         silent="both patiences: 3 and 5",
     ),
-    Recipe(
-        "kit-small",
-        "this kit: a small network underfits, so little regularisation and many epochs",
-        optimiser="sgd",
-        learning_rate=0.1,
-        batch_size=128,
-        epochs=60,
-        weight_decay=1e-4,
-        schedule="cosine",
-        warmup_epochs=2,
-        ema=0.998,
-        without_twins=True,
-    ),
-    Recipe(
-        "kit-small-taught",
-        "this kit: `kit-small`, taught by `kit-compact`",
-        optimiser="sgd",
-        learning_rate=0.1,
-        batch_size=128,
-        epochs=60,
-        weight_decay=1e-4,
-        schedule="cosine",
-        warmup_epochs=2,
-        ema=0.998,
+    _KIT_SMALL,
+    replace(
+        _KIT_SMALL,
+        name="kit-small-taught",
+        source="this kit: `kit-small`, taught by `kit-compact`",
         teacher=0.7,
-        without_twins=True,
     ),
     Recipe(
         "kit-compact",

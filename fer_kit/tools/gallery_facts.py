@@ -15,11 +15,12 @@ from fer_kit.sample import draw_sample
 
 def facts():
     """Yield (report id, caption, figure, what it was made from), as `gallery.Drawn` has them."""
+    counted, drawn = known_counts(), draw_sample()
     yield from _diagrams()
-    yield from _counts()
-    yield from _weights()
-    yield from _drawn_faces()
-    yield from _copies()
+    yield from _counts(counted)
+    yield from _weights(counted.training)
+    yield from _drawn_faces(drawn)
+    yield from _copies(drawn)
 
 
 def _diagrams():
@@ -44,8 +45,7 @@ def _diagrams():
     yield "zhao-fig1", "Detection is slow and runs on every sixth frame alone.", figure, made
 
 
-def _counts():
-    faces = known_counts()
+def _counts(faces):
     made = {
         "facts": "labels of FER-2013 as the doctor knows them",
         "fingerprint": Signatures.load().fingerprint,
@@ -65,9 +65,8 @@ def known_counts():
     return FaceSet(black, known.labels, np.array(USAGES)[known.usage], source="FER-2013, counts")
 
 
-def _weights():
+def _weights(training):
     """What is done about the imbalance, on FER-2013's own counts."""
-    training = known_counts().training
     made = {"facts": "labels of FER-2013 as the doctor knows them"}
     rest, held_out = training.split(0.2, seed=0)
     figure = plots.count_plot(rest, "Training without a fifth of each emotion")
@@ -85,8 +84,7 @@ def _weights():
     yield "murphy-weights", caption, plots.stamp(figure, training.source), made
 
 
-def _drawn_faces():
-    faces = draw_sample()
+def _drawn_faces(faces):
     made = made_from_sample(faces)
     figure = plots.one_per_emotion(faces.training)
     caption = "Drawn by the kit; with your copy of FER-2013 notebook 01 shows real faces."
@@ -118,8 +116,7 @@ def _standardised(faces):
     return (faces.images - training.mean()) / training.std()
 
 
-def _copies():
-    faces = draw_sample()
+def _copies(faces):
     happy = faces.training.of("happy").images[0]
     for report_id, change in (("hejslet-augment", augment_face), ("murphy-disgust-aug", augment_disgust)):
         rng = np.random.default_rng(0)
