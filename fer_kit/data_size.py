@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from fer_kit.evaluation import evaluate
+from fer_kit.records import Run
+from fer_kit.scores import recorded_scores
 from fer_kit.studies import PLAIN, train
 
 SIZES = (750, 2500, None)
@@ -43,18 +45,32 @@ def study_sizes(network, faces, recipe, out, sizes=SIZES, seed=0, **options):
     for name, part in take_sizes(faces, sizes, seed).items():
         folder = Path(out) / (PLAIN if name == "all" else name.replace(" ", "-"))
         run = train(network, part, recipe, folder, seed=seed, **options)
-        scores = evaluate(run, faces)
-        low, high = scores.interval
-        rows[name] = {
-            "faces": len(part.training),
-            "accuracy": scores.accuracy,
-            "low": low,
-            "high": high,
-            "macro_f1": scores.macro_f1,
-            "seconds": float(run.history.seconds.sum()),
-            "took all of": _short_of(part.training) if name != "all" else "all",
-        }
+        short = _short_of(part.training) if name != "all" else "all"
+        rows[name] = _row(run, evaluate(run, faces)) | {"took all of": short}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("size")
+
+
+def recorded_sizes(folder):
+    """Return the table of `study_sizes`, without `took all of`, from the records of its runs in `folder`."""
+    rows = {}
+    for path in Path(folder).glob("*/config.json"):
+        name = path.parent.name
+        if (name == PLAIN or name.endswith("per-emotion")) and (run := Run(path.parent)).finished:
+            rows["all" if name == PLAIN else name.replace("-", " ")] = _row(run, recorded_scores(run))
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("size")
+    return table.sort_values("faces") if rows else table
+
+
+def _row(run, scores):
+    low, high = scores.interval
+    return {
+        "faces": run.provenance["trained_on"]["faces"],
+        "accuracy": scores.accuracy,
+        "low": low,
+        "high": high,
+        "macro_f1": scores.macro_f1,
+        "seconds": float(run.history.seconds.sum()),
+    }
 
 
 def _short_of(faces):

@@ -131,6 +131,21 @@ class Scores:
         }
 
 
+def recorded_scores(run, usage=None):
+    """Return the `Scores` that a finished `Run` was recorded with; no face is looked at again.
+
+    They are those on the faces that selected it, or on PrivateTest, with their twins, where `usage` says so.
+    A record holds no images: those of `scored` are black. Raises ValueError when PrivateTest was not scored.
+    """
+    stored = run.private_predictions if usage == "PrivateTest" else run.predictions
+    if stored is None:
+        raise ValueError(f"{run.folder} has no PrivateTest score; evaluate it there once, first")
+    labels, names = stored["labels"], tuple(run.provenance["emotions"])
+    black = np.broadcast_to(np.uint8(0), (len(labels), 48, 48))
+    faces = FaceSet(black, labels, stored["usage"], names, stored["files"], run.source)
+    return Scores(faces, stored["probabilities"], str(stored["usage"][0]), stored.get("twins"))
+
+
 def select(candidates):
     """Return the name of the best of `candidates`, a dict of name to Scores, by accuracy.
 
@@ -189,7 +204,8 @@ def vote(members):
 def _same_faces(several):
     first = several[0].scored
     for other in (scores.scored for scores in several[1:]):
-        if first.names != other.names or not np.array_equal(first.digests, other.digests):
+        same = np.array_equal(first.digests, other.digests) and np.array_equal(first.labels, other.labels)
+        if first.names != other.names or not same:
             raise ValueError(
                 "these Scores are not of the same faces in the same order; evaluate all on one FaceSet"
             )

@@ -14,6 +14,7 @@ import pandas as pd
 from fer_kit import metrics
 from fer_kit.evaluation import Scores, compare, evaluate
 from fer_kit.records import Run
+from fer_kit.scores import recorded_scores
 from fer_kit.studies import PLAIN, train
 
 
@@ -72,6 +73,19 @@ def drop_study(network, faces, recipe, out, dropped="disgust", usage="PublicTest
         runs.append(train(network, some, recipe, Path(out) / folder, seed=seed, **options))
         scores.append(evaluate(runs[-1], some, usage))
     return Drop(dropped, scores[0], without(scores[0], *dropped), scores[1], *runs)
+
+
+def recorded_drop(full_run, reduced_run):
+    """Return the `Drop` of two finished `Run`s from their records alone, on the faces that selected them.
+
+    The second was trained without some emotions of the first. Raises ValueError when it was not.
+    """
+    known, kept = (run.provenance["emotions"] for run in (full_run, reduced_run))
+    dropped = tuple(name for name in known if name not in kept)
+    if not dropped or set(kept) - set(known):
+        raise ValueError(f"{reduced_run.folder} knows {kept}: no emotion was dropped from {known}")
+    full = recorded_scores(full_run)
+    return Drop(dropped, full, without(full, *dropped), recorded_scores(reduced_run), full_run, reduced_run)
 
 
 def without(scores, *dropped):

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from fer_kit.evaluation import Scores, evaluate
 from fer_kit.faceset import FaceSet
 from fer_kit.recipes import Recipe
 from fer_kit.sample import draw_sample
+from fer_kit.scores import recorded_scores
+from fer_kit.tools.gallery_records import of_studies
 
 QUICK = Recipe("quick", "these tests", epochs=1, batch_size=64)
 
@@ -32,7 +35,7 @@ def few():
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
     """One folder for all studies of this file, so that they share the plain run."""
-    return tmp_path_factory.mktemp("studies")
+    return tmp_path_factory.mktemp("records") / "studies"
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +215,35 @@ def test_the_size_study_says_which_emotions_were_short(few, out, drop):
     assert ((table.low <= table.accuracy) & (table.accuracy <= table.high)).all()
     law = data_size.PowerLaw(1, 0.2)
     assert study_plots.learning_curve(table, {"law": law}).axes[0].get_xscale() == "log"
+
+
+# ---- from records ----
+
+
+def test_a_record_gives_the_same_scores_without_its_faces(drop):
+    again = six_emotions.recorded_drop(drop.full_run, drop.reduced_run)
+    assert again.dropped == ("disgust",) and again.fair["points"] == pytest.approx(drop.fair["points"])
+    np.testing.assert_allclose(again.parts, drop.parts)
+    with pytest.raises(ValueError, match="no emotion was dropped"):
+        six_emotions.recorded_drop(drop.full_run, drop.full_run)
+
+
+def test_private_test_comes_from_a_record_only_when_it_was_scored(few, drop, tmp_path):
+    run = studies.train(tiny, few, QUICK, tmp_path)
+    with pytest.raises(ValueError, match="no PrivateTest score; evaluate it there once"):
+        recorded_scores(run, "PrivateTest")
+    asked = evaluate(run, few, "PrivateTest")
+    stored = recorded_scores(run, "PrivateTest")
+    assert stored.accuracy == asked.accuracy and stored.accuracy_twin_free == asked.accuracy_twin_free
+
+
+def test_the_gallery_draws_the_studies_from_their_records(few, out, drop, tmp_path):
+    table = data_size.study_sizes(tiny, few, QUICK, out, (20, None))
+    read = data_size.recorded_sizes(out)
+    pd.testing.assert_frame_equal(read, table[read.columns])
+    drawn = list(of_studies(out.parent))
+    assert [name for name, *_ in drawn] == ["murphy-fig5", "murphy-dropdisgust", "murphy-size"]
+    assert not list(of_studies(tmp_path))
 
 
 @settings(deadline=None)

@@ -123,6 +123,8 @@ def add_train(commands):
     command.add_argument("--data", metavar="PATH", help="the dataset (default: what `run` takes)")
     command.add_argument("--epochs", type=_count, metavar="N", help="at most so many (default: the recipe's)")
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of all randomness (default: 0)")
+    command.add_argument("--drop", metavar="EMOTION", help="train without an emotion, such as disgust")
+    command.add_argument("--per-emotion", type=_count, metavar="N", help="learn from so many faces of each")
     command.add_argument("--teacher", metavar="MODEL", help="what a recipe with a teacher learns from")
     command.add_argument("--out", required=True, metavar="RUN", help="the folder of the run record")
     command.add_argument("--retrain", action="store_true", help="begin anew although the run is finished")
@@ -131,10 +133,15 @@ def add_train(commands):
 
 def train(options):
     """Train; `fit` prints how it goes and how it ended."""
+    from fer_kit.data_size import take_sizes
     from fer_kit.dataset import load_faces
     from fer_kit.training import fit
 
     faces = load_faces(options.data)
+    if options.drop:
+        faces = faces.drop(options.drop)
+    if options.per_emotion:
+        (faces,) = take_sizes(faces, [options.per_emotion], options.seed).values()
     chosen = {"epochs": options.epochs, "seed": options.seed, "retrain": options.retrain}
     fit(options.name, faces, options.recipe, options.out, teacher=options.teacher, **chosen)
     return 0

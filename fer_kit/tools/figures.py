@@ -11,7 +11,7 @@ import numpy as np
 from fer_kit import plots
 from fer_kit.files import replacing, write_json
 from fer_kit.recipes import RECIPES
-from fer_kit.records import RECORDS, versions
+from fer_kit.records import RECORDS, Run, versions
 from fer_kit.reports import REPORTED
 from fer_kit.reproduction import EXPERIMENTS, result_table
 from fer_kit.tools.gallery import draw_all
@@ -77,9 +77,8 @@ def front_page(out, records=RECORDS):
     scored = table.dropna(subset="record")
     lines = result_rows(records, list(scored.index))
     full = {experiment.report_id: RECIPES[experiment.recipe].epochs for experiment in EXPERIMENTS}
-    short = [
-        f"{name} ({n:.0f} of {full[name]} epochs)" for name, n in scored.epochs.items() if n < full[name]
-    ]
+    asked = {name: Run(records / r).config["recipe"]["epochs"] for name, r in scored.record.items()}
+    short = [f"{name} ({n} of {full[name]} epochs)" for name, n in asked.items() if n < full[name]]
     note = f"Trained for less than the recipe: {', '.join(short)}." * bool(short)
     best = scored["chosen on"].idxmax()
     return f"""

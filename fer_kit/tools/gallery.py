@@ -10,6 +10,7 @@ from fer_kit.evaluation import evaluate
 from fer_kit.reproduction import EXPERIMENTS, result_table, runs_of
 from fer_kit.sample import draw_sample
 from fer_kit.tools import gallery_records
+from fer_kit.tools.gallery_faces import of_detectors
 from fer_kit.tools.gallery_facts import facts, made_from_sample
 
 
@@ -26,7 +27,8 @@ class Drawn:
 def draw_all(records) -> Iterator[Drawn]:
     """Yield every figure: facts and drawn faces, the shipped network, then the folder of run `records`."""
     parts = [facts(), _of_the_shipped_network(), _of_runs(records)]
-    parts += [gallery_records.of_classical(records), gallery_records.of_tuning(records), _overview(records)]
+    parts += [gallery_records.of_classical(records), gallery_records.of_tuning(records)]
+    parts += [gallery_records.of_studies(records), of_detectors(), _overview(records)]
     for part in parts:
         for drawn in part:
             yield Drawn(*drawn)

@@ -2,9 +2,13 @@
 
 import numpy as np
 
-from fer_kit import classical, classical_plots, result_plots, tuning_plots
+from fer_kit import classical, classical_plots, result_plots, study_plots, tuning_plots
 from fer_kit.baselines import BASELINES
+from fer_kit.data_size import fit_power_law, recorded_sizes
 from fer_kit.files import read_json
+from fer_kit.records import Run
+from fer_kit.six_emotions import recorded_drop
+from fer_kit.studies import PLAIN
 from fer_kit.tuning_results import read_record
 
 CONFUSION = {"hejslet-light": "hejslet-fig5", "zhao-vgg": "zhao-tab1"}
@@ -64,6 +68,37 @@ def of_classical(records):
     figure = result_plots.compare_models(scores, "HOG, then KNN or an SVM, on PrivateTest", source)
     caption = "KNN against SVMs on HOG; the 70.7 % that zhao cites is out of reach of all of them."
     yield "choudhari-pca", caption, figure, made
+
+
+def of_studies(records):
+    """Yield murphy's training without disgust, as reported and fairly, and accuracy by training faces."""
+    plain, six = (Run(records / "studies" / name) for name in (PLAIN, "without-disgust"))
+    if not plain.finished:
+        return
+    made = {"record": "studies", "dataset": plain.provenance["dataset"]}
+    network = f"{plain.config['model']}, {len(plain.history)} epochs"
+    drawn = _without_disgust(plain, six) if six.finished else []
+    for report_id, caption, figure in (*drawn, *_by_size(plain)):
+        yield report_id, f"{network}: {caption}.", figure, made
+
+
+def _without_disgust(plain, six):
+    drop, histories = recorded_drop(plain, six), {"seven emotions": plain.history}
+    figure = study_plots.compare_histories(
+        histories | {"six emotions": six.history}, "PublicTest", plain.source
+    )
+    yield "murphy-fig5", "two tasks, so two curves that cannot be compared", figure
+    points, low, high = (100 * drop.fair[key] for key in ("points", "low", "high"))
+    caption = f"of {100 * drop.reported:+.1f} points training without disgust made {points:+.1f} "
+    yield "murphy-dropdisgust", f"{caption}({low:+.1f} to {high:+.1f})", study_plots.fair_comparison(drop)
+
+
+def _by_size(plain):
+    sizes = recorded_sizes(plain.folder.parent)
+    if len(sizes) > 1:
+        laws = {f"floor {f:.0%}": fit_power_law(sizes.faces, sizes.accuracy, f) for f in (0.0, 0.2)}
+        reached = ", ".join(f"{row.accuracy:.1%} from {row.faces:,}" for row in sizes.itertuples())
+        yield "murphy-size", f"{reached} faces", study_plots.learning_curve(sizes, laws, source=plain.source)
 
 
 def of_tuning(records):
