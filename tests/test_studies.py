@@ -12,8 +12,10 @@ from fer_kit.emotions import EMOTIONS
 from fer_kit.evaluation import Scores, evaluate
 from fer_kit.faceset import FaceSet
 from fer_kit.recipes import Recipe
+from fer_kit.records import Run
 from fer_kit.sample import draw_sample
 from fer_kit.scores import recorded_scores
+from fer_kit.tools.cli import main
 from fer_kit.tools.gallery_records import of_studies
 
 QUICK = Recipe("quick", "these tests", epochs=1, batch_size=64)
@@ -235,6 +237,13 @@ def test_private_test_comes_from_a_record_only_when_it_was_scored(few, drop, tmp
     asked = evaluate(run, few, "PrivateTest")
     stored = recorded_scores(run, "PrivateTest")
     assert stored.accuracy == asked.accuracy and stored.accuracy_twin_free == asked.accuracy_twin_free
+
+
+def test_a_run_of_a_study_can_be_made_on_the_command_line(tmp_path):
+    asked = "train kit-small --recipe kit-small --epochs 1 --data sample --drop disgust --per-emotion 4"
+    assert main([*asked.split(), "--out", str(tmp_path / "run")]) == 0
+    provenance = Run.open(tmp_path / "run").provenance
+    assert "disgust" not in provenance["emotions"] and provenance["trained_on"]["faces"] == 24
 
 
 def test_the_gallery_draws_the_studies_from_their_records(few, out, drop, tmp_path):
