@@ -4,9 +4,9 @@
 
 Both train the same network by hejslet's recipe on the same faces, one after the other in one process, on
 whatever this machine is. The usual way augments on the host, one face at a time, and feeds float32; the kit
-augments inside the model, feeds uint8, normalises in one step and chooses the precision. Only the ratios mean
-anything; on a shared machine run it more than once. Also measured: the feed alone, augmentation inside the
-model, and what saving an epoch costs.
+augments inside the model, feeds uint8, normalises and updates in one step each and chooses the precision.
+Only the ratios mean anything; on a shared machine run it more than once. Also measured: the feed alone,
+augmentation inside the model, and what saving an epoch costs.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import time
 import numpy as np
 
 from fer_kit import callbacks, devices, models
+from fer_kit.adam import fused_adam
 from fer_kit.augment import augment_face
 from fer_kit.batches import Batches
 from fer_kit.normalisation import fused_normalisation
@@ -41,6 +42,13 @@ def compiled(name, precision, augment, recipe):
     loss = "categorical_crossentropy"
     model.compile(make_optimiser(recipe, 100), loss, metrics=["accuracy"], jit_compile=False)
     return model
+
+
+@contextlib.contextmanager
+def fused(model):
+    """As in `training.fit`."""
+    with fused_normalisation(model), fused_adam(model.optimizer):
+        yield
 
 
 def best_speeds(ways, rounds):
@@ -80,10 +88,11 @@ def main():
     precision, reason = devices.choose_precision(separable=options.model in models.SEPARABLE)
     print(f"{options.model}, {len(faces)} faces, {devices.describe()}; the kit takes {precision}: {reason}")
 
-    plain, fused = contextlib.nullcontext, fused_normalisation
+    plain = contextlib.nullcontext
     plans = {
         "usual: float32, host augmentation": ("float32", None, HostBatches, plain),
         f"kit in {precision}, Keras' normalisation": (precision, True, Batches, plain),
+        f"kit in {precision}, Keras' Adam": (precision, True, Batches, fused_normalisation),
         "kit in float32": ("float32", True, Batches, fused),
         f"kit in {precision}, no augmentation": (precision, None, Batches, fused),
         f"kit in {precision}": (precision, True, Batches, fused),

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 import keras
 
 from fer_kit import callbacks, devices, distillation, models, records, settings
+from fer_kit.adam import fused_adam
 from fer_kit.augment import class_weights
 from fer_kit.averages import Averages
 from fer_kit.batches import Batches, choose_faces, usage_in_words
@@ -151,7 +152,7 @@ def _train(run, model, recipe, learnt, selecting, seed, targets, tensorboard, mo
     progress = callbacks.Progress(own["best"], usage_in_words(selecting), run.best_accuracy)
     start = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.start_epoch(epoch))
     try:
-        with fused_normalisation(model):
+        with fused_normalisation(model), fused_adam(model.optimizer):
             model.fit(
                 batches,
                 validation_data=Batches(selecting, 256 // shared * shared, shuffle=False, devices=shared),

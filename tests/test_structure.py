@@ -34,7 +34,7 @@ utkface hair_sample
 doctor
 augment balance
 bricks networks models cost devices
-recipes losses batches averages normalisation callbacks records pretrained distillation training
+recipes losses batches averages normalisation adam callbacks records pretrained distillation training
 metrics scores evaluation saliency explain
 weights_files backbones frozen_features transfer studies imbalance six_emotions data_size riddle
 descriptors feature_cache hinge baselines classical
