@@ -1,4 +1,4 @@
-"""Adam in one step: networks of many weights train up to twice as fast on a CPU."""
+"""Adam in one step: networks of many weights train half as fast again on a CPU."""
 
 import contextlib
 from functools import partial
@@ -13,7 +13,7 @@ def fused_adam(optimiser):
     """In a `with` block, let Adam change each weight with TensorFlow's own kernel.
 
     Keras writes the update as a dozen operations, and each reads and writes all weights anew: for the 43
-    million of zhao-cnn that takes longer than all else. The kernel computes the same, but for rounding
+    million of zhao-cnn that is a third of a step. The kernel computes the same, but for rounding
     (benchmarks/training_speed.py --model zhao-cnn). The optimiser's state and files stay Keras' own. Other
     optimisers, GPUs, several devices at once, JAX and torch are left alone.
     """
