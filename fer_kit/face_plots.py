@@ -29,7 +29,7 @@ def detections(pictures, found, truth=None, title="", source=""):
             axis.set(xticks=[], yticks=[], frame_on=False)
             known = None if truth is None else truth[k]
             for box in answers[k]:
-                _outline(axis, box, FOUND if known is None or _is_right(box, known) else WRONG)
+                _outline(axis, box, FOUND if known is None or is_right(box, known) else WRONG)
     for axis, name in zip(axes[0], pictures, strict=True):
         axis.set_title(name, fontsize=14, weight="normal", loc="center")
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
@@ -37,7 +37,8 @@ def detections(pictures, found, truth=None, title="", source=""):
     return stamp(figure, source)
 
 
-def _is_right(box, truth):
+def is_right(box, truth):
+    """Return whether `box` overlaps one of the true boxes by more than 0.3."""
     return any(overlap(box, true) > 0.3 for true in truth)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from fer_kit import face_plots
 from fer_kit.detection import DETECTORS, find_detector
-from fer_kit.frames import overlap, to_rgb
+from fer_kit.frames import to_rgb
 from fer_kit.session import quiet
 from fer_kit.video import FACE, portrait
 
@@ -45,4 +45,4 @@ def _pictures():
 
 def _false(boxes, truth):
     pairs = [(box, known) for some, known in zip(boxes, truth, strict=True) for box in some]
-    return sum(all(overlap(box, true) <= 0.3 for true in known) for box, known in pairs)
+    return sum(not face_plots.is_right(box, known) for box, known in pairs)

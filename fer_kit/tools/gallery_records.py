@@ -83,10 +83,9 @@ def of_studies(records):
 
 
 def _without_disgust(plain, six):
-    drop, histories = recorded_drop(plain, six), {"seven emotions": plain.history}
-    figure = study_plots.compare_histories(
-        histories | {"six emotions": six.history}, "PublicTest", plain.source
-    )
+    drop = recorded_drop(plain, six)
+    histories = {"seven emotions": plain.history, "six emotions": six.history}
+    figure = study_plots.compare_histories(histories, "PublicTest", plain.source)
     yield "murphy-fig5", "two tasks, so two curves that cannot be compared", figure
     points, low, high = (100 * drop.fair[key] for key in ("points", "low", "high"))
     caption = f"of {100 * drop.reported:+.1f} points training without disgust made {points:+.1f} "
