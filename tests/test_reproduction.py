@@ -9,7 +9,7 @@ import pytest
 from fer_kit.emotions import EMOTIONS
 from fer_kit.files import write_json
 from fer_kit.records import RECORDS
-from fer_kit.reproduction import EXPERIMENTS, result_table, runs_of
+from fer_kit.reproduction import EXPERIMENTS, kit_vote, result_table, runs_of
 from fer_kit.tools.figures import figures, result_rows
 from fer_kit.tools.gallery_records import of_classical, of_tuning
 
@@ -76,6 +76,16 @@ def test_a_run_that_has_not_finished_is_no_result(records):
     path = records / "long" / "metrics.json"
     write_json(path, json.loads(path.read_text()) | {"status": "interrupted"})
     assert result_table(records).record["hejslet-light"] == "long-1"
+
+
+def test_the_vote_is_the_mean_of_the_kits_networks_that_publictest_chose(records):
+    assert kit_vote(records) == []
+    members, row = kit_vote(), result_table().loc["kit-vote"]
+    assert all(run.config["recipe"]["name"].startswith("kit-") for run in members)
+    assert row.record == " + ".join(run.folder.name for run in members)
+    stored = [run.private_predictions for run in members]
+    mean = np.mean([one["probabilities"] for one in stored], axis=0)
+    assert row.PrivateTest == np.mean(mean.argmax(1) == stored[0]["labels"])
 
 
 def test_every_figure_has_a_sidecar_and_stands_on_the_page(records, tmp_path):

@@ -29,8 +29,9 @@ comes from. Faces in figures are drawn by the kit: FER-2013's own may not be pas
 the epoch (PublicTest). *PrivateTest* is scored once, at the end; *low* and *high* are its 95 %
 interval. *Twin-free* leaves out faces with a pixel-identical twin in Training; the reports' networks
 learnt from those twins, as published ones do, the kit's own (kit-...) did not. A difference under
-0.75 points is within one standard error. Rows with dashes have not been run yet. Murphy's
-InceptionV3 is missing: it needs ImageNet weights.
+0.75 points is within one standard error. Rows without a PrivateTest number have not been run yet.
+*kit-vote* is the mean answer of the kit's own networks, the strongest two or more, as many as score
+best on PublicTest. Murphy's InceptionV3 is missing: it needs ImageNet weights.
 """
 
 RESULTS = r"(?s)(<!-- results: .*? -->\n).*?(<!-- end of results -->)"
@@ -77,16 +78,18 @@ def front_page(out, records=RECORDS):
     scored = table.dropna(subset="record")
     lines = result_rows(records, list(scored.index))
     full = {experiment.report_id: RECIPES[experiment.recipe].epochs for experiment in EXPERIMENTS}
-    asked = {name: Run(records / r).config["recipe"]["epochs"] for name, r in scored.record.items()}
+    single = scored.loc[scored.index.isin(full)]
+    asked = {name: Run(records / r).config["recipe"]["epochs"] for name, r in single.record.items()}
     short = [f"{name} ({n} of {full[name]} epochs)" for name, n in asked.items() if n < full[name]]
     note = f"Trained for less than the recipe: {', '.join(short)}." * bool(short)
-    best = scored["chosen on"].idxmax()
+    voted = f"kit-vote: the mean answer of {scored.record['kit-vote']}." * ("kit-vote" in scored.index)
+    best = single["chosen on"].idxmax()
     return f"""
 Measured on FER-2013, PrivateTest scored once ([all rows, figures and records]({out.name}/README.md)):
 
 {lines}
 
-{note}
+{note} {voted}
 
 ![Accuracy of every network with a record, with its interval]({out.name}/results.png)
 
