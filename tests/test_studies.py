@@ -1,5 +1,7 @@
 """Studies: dropping an emotion fairly, the imbalance toolbox, data size; runs that are shared and kept."""
 
+import shutil
+
 import keras
 import numpy as np
 import pandas as pd
@@ -241,8 +243,11 @@ def test_private_test_comes_from_a_record_only_when_it_was_scored(few, drop, tmp
 
 def test_a_run_of_a_study_can_be_made_on_the_command_line(tmp_path):
     asked = "train kit-small --recipe kit-small --epochs 1 --data sample --drop disgust --per-emotion 4"
-    assert main([*asked.split(), "--out", str(tmp_path / "run")]) == 0
-    provenance = Run.open(tmp_path / "run").provenance
+    assert main([*asked.split(), "--no-augment", "--out", str(tmp_path / "run")]) == 0
+    run = Run.open(tmp_path / "run")
+    provenance = run.provenance
+    assert run.config["variant"] == {"augment": None}
+    assert not any(layer.name.startswith("random") for layer in run.model().layers)
     assert "disgust" not in provenance["emotions"] and provenance["trained_on"]["faces"] == 24
 
 
@@ -253,6 +258,9 @@ def test_the_gallery_draws_the_studies_from_their_records(few, out, drop, tmp_pa
     drawn = list(of_studies(out.parent))
     assert [name for name, *_ in drawn] == ["murphy-fig5", "murphy-dropdisgust", "murphy-size"]
     assert not list(of_studies(tmp_path))
+    shutil.copytree(out / "plain", tmp_path / "studies" / "hejslet-large-unaugmented")
+    ((name, caption, *_),) = of_studies(tmp_path)
+    assert name == "hejslet-large" and caption.startswith("Without augmentation the last epoch has ")
 
 
 @settings(deadline=None)

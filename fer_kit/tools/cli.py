@@ -125,6 +125,7 @@ def add_train(commands):
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of all randomness (default: 0)")
     command.add_argument("--drop", metavar="EMOTION", help="train without an emotion, such as disgust")
     command.add_argument("--per-emotion", type=_count, metavar="N", help="learn from so many faces of each")
+    command.add_argument("--no-augment", action="store_true", help="show the faces as they are")
     command.add_argument("--teacher", metavar="MODEL", help="what a recipe with a teacher learns from")
     command.add_argument("--out", required=True, metavar="RUN", help="the folder of the run record")
     command.add_argument("--retrain", action="store_true", help="begin anew although the run is finished")
@@ -143,6 +144,8 @@ def train(options):
     if options.per_emotion:
         (faces,) = take_sizes(faces, [options.per_emotion], options.seed).values()
     chosen = {"epochs": options.epochs, "seed": options.seed, "retrain": options.retrain}
+    if options.no_augment:
+        chosen["augment"] = None
     fit(options.name, faces, options.recipe, options.out, teacher=options.teacher, **chosen)
     return 0
 

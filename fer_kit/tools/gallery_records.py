@@ -71,7 +71,10 @@ def of_classical(records):
 
 
 def of_studies(records):
-    """Yield murphy's training without disgust, as reported and fairly, and accuracy by training faces."""
+    """Yield hejslet's overfitting, murphy's training without disgust, and accuracy by training faces."""
+    large = Run(records / "studies" / "hejslet-large-unaugmented")
+    if large.finished:
+        yield _overfitting(large)
     plain, six = (Run(records / "studies" / name) for name in (PLAIN, "without-disgust"))
     if not plain.finished:
         return
@@ -80,6 +83,18 @@ def of_studies(records):
     drawn = _without_disgust(plain, six) if six.finished else []
     for report_id, caption, figure in (*drawn, *_by_size(plain)):
         yield report_id, f"{network}: {caption}.", figure, made
+
+
+def _overfitting(run):
+    """The curves of hejslet's phase 1."""
+    last, title = run.history.iloc[-1], "hejslet-large, without augmentation"
+    figure = result_plots.training_curves(run.history, title, run.source, "PublicTest", run.best_epoch)
+    caption = (
+        f"Without augmentation the last epoch has {last.accuracy:.1%} on Training and "
+        f"{last.val_accuracy:.1%} on PublicTest; best epoch {run.best_epoch}: {run.best_accuracy:.1%}."
+    )
+    made = {"record": f"studies/{run.folder.name}", "dataset": run.provenance["dataset"]}
+    return "hejslet-large", caption, figure, made
 
 
 def _without_disgust(plain, six):
