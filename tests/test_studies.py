@@ -258,7 +258,7 @@ def test_the_gallery_draws_the_studies_from_their_records(few, out, drop, tmp_pa
     drawn = list(of_studies(out.parent))
     assert [name for name, *_ in drawn] == ["murphy-fig5", "murphy-dropdisgust", "murphy-size"]
     assert not list(of_studies(tmp_path))
-    shutil.copytree(out / "plain", tmp_path / "studies" / "hejslet-large-unaugmented")
+    shutil.copytree(out / "plain", tmp_path / "studies" / "without-augmentation")
     ((name, caption, *_),) = of_studies(tmp_path)
     assert name == "hejslet-large" and caption.startswith("Without augmentation the last epoch has ")
 

@@ -72,7 +72,7 @@ def of_classical(records):
 
 def of_studies(records):
     """Yield hejslet's overfitting, murphy's training without disgust, and accuracy by training faces."""
-    large = Run(records / "studies" / "hejslet-large-unaugmented")
+    large = Run(records / "studies" / "without-augmentation")
     if large.finished:
         yield _overfitting(large)
     plain, six = (Run(records / "studies" / name) for name in (PLAIN, "without-disgust"))
