@@ -80,7 +80,8 @@ def kit_vote(records=RECORDS):
     own = [e for e in EXPERIMENTS if e.report_id.startswith("kit-")]
     runs = [run for experiment in own for run in runs_of(experiment, records) if _scored(run)]
     runs = sorted(runs, key=lambda run: -run.best_accuracy)
-    votes = {n: vote([recorded_scores(run) for run in runs[:n]]) for n in range(2, len(runs) + 1)}
+    scores = [recorded_scores(run) for run in runs]
+    votes = {n: vote(scores[:n]) for n in range(2, len(runs) + 1)}
     return runs[: select(votes)] if votes else []
 
 

@@ -17,20 +17,31 @@ CONFUSION = {"hejslet-light": "hejslet-fig5", "zhao-vgg": "zhao-tab1"}
 
 def of_run(run, experiment):
     """Yield the training curves of a `Run`, and from its PrivateTest scores the matrix and the emotions."""
-    provenance, epochs = run.provenance, len(run.history)
-    made = {"record": run.folder.name, "dataset": provenance["dataset"], "seed": provenance["seed"]}
-    made |= {"profile": provenance["profile"], "versions": provenance["versions"]}
-    title = f"{experiment.model}, {epochs} epochs"
-    curves = (run.history, title, run.source, provenance["selected_on"], run.best_epoch)
-    figure = result_plots.training_curves(*curves)
-    caption = f"Best epoch {run.best_epoch} of {epochs}: {provenance['selected_on']} {run.best_accuracy:.1%}."
-    yield experiment.report_id, caption, figure, made
+    provenance, title = run.provenance, f"{experiment.model}, {len(run.history)} epochs"
+    made = _made_from(run, run.folder.name)
+    caption = (
+        f"Best epoch {run.best_epoch} of {len(run.history)}: "
+        f"{provenance['selected_on']} {run.best_accuracy:.1%}."
+    )
+    yield experiment.report_id, caption, _curves(run, title), made
     private = run.metrics["scores"].get("PrivateTest")
     if private:
         counts, names = np.array(private["confusion"]), provenance["emotions"]
         figure = result_plots.confusion(counts, names, title, source=run.source)
         caption = f"PrivateTest, {private['accuracy']:.1%} right; rows add up to 100 %."
         yield CONFUSION.get(experiment.report_id, experiment.report_id), caption, figure, made
+
+
+def _curves(run, title):
+    """The training curves of a `Run`, with its best epoch."""
+    selected_on = run.provenance["selected_on"]
+    return result_plots.training_curves(run.history, title, run.source, selected_on, run.best_epoch)
+
+
+def _made_from(run, record):
+    """What the sidecar of a figure says of the `Run` that it was drawn from."""
+    said = ("dataset", "seed", "profile", "versions")
+    return {"record": record} | {key: run.provenance[key] for key in said}
 
 
 def of_metrics(run):
@@ -87,14 +98,13 @@ def of_studies(records):
 
 def _overfitting(run):
     """The curves of hejslet's phase 1."""
-    last, title = run.history.iloc[-1], "hejslet-large, without augmentation"
-    figure = result_plots.training_curves(run.history, title, run.source, "PublicTest", run.best_epoch)
+    last = run.history.iloc[-1]
     caption = (
         f"Without augmentation the last epoch has {last.accuracy:.1%} on Training and "
         f"{last.val_accuracy:.1%} on PublicTest; best epoch {run.best_epoch}: {run.best_accuracy:.1%}."
     )
-    made = {"record": f"studies/{run.folder.name}", "dataset": run.provenance["dataset"]}
-    return "hejslet-large", caption, figure, made
+    figure = _curves(run, "hejslet-large, without augmentation")
+    return "hejslet-large", caption, figure, _made_from(run, f"studies/{run.folder.name}")
 
 
 def _without_disgust(plain, six):

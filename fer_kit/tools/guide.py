@@ -46,7 +46,7 @@ def results_table(records):
     for report_id, row in found.dropna(subset=["PrivateTest"]).iterrows():
         interval = f"{percent(row['PrivateTest'])} ({percent(row['low'])} to {percent(row['high'])})"
         cells = [report_id, LESSONS[report_id.partition("-")[0]], percent(row["report"])]
-        epochs = f"{row['epochs']:.0f}".replace("nan", "–")
+        epochs = f"{row['epochs']:.0f}" if row["epochs"] == row["epochs"] else "–"
         cells += [percent(row["chosen on"]), interval, percent(row["twin-free"]), epochs]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
