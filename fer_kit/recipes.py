@@ -2,6 +2,7 @@
 
 import difflib
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 
 
 @dataclass(frozen=True)
@@ -211,12 +212,13 @@ def make_optimiser(recipe, steps):
 def differences(old, new):
     """Return in words where the configs of two runs differ: a list of `recipe epochs was 15, now 60`.
 
-    A recipe without a field, because it is older than the field, is taken to have its default.
+    A recipe without a field, because it is older than the field, is taken to have its default. An option
+    of the model that was not given differs from one that was given as None.
     """
     defaults = {f"recipe {field.name}": field.default for field in fields(Recipe)}
-    was, now_is = (defaults | dict(_flatten(config)) for config in (old, new))
-    names = dict.fromkeys((*was, *now_is))
-    return [f"{n} was {was.get(n)}, now {now_is.get(n)}" for n in names if was.get(n) != now_is.get(n)]
+    configs = [defaults | dict(_flatten(config)) for config in (old, new)]
+    pairs = {n: [config.get(n, "not given") for config in configs] for n in dict.fromkeys(chain(*configs))}
+    return [f"{name} was {was}, now {now_is}" for name, (was, now_is) in pairs.items() if was != now_is]
 
 
 def _flatten(config, above=""):

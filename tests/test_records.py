@@ -133,8 +133,10 @@ def test_a_failed_write_leaves_the_file_as_it_was(tmp_path):
 def test_differences_are_said_in_words():
     old = {"model": "a", "recipe": {"epochs": 4, "mixup": 0.0}, "faces": "x"}
     new = {"model": "a", "recipe": {"epochs": 9, "mixup": 0.0}, "seed": 1, "faces": "x"}
-    assert records.differences(old, new) == ["recipe epochs was 4, now 9", "seed was None, now 1"]
+    assert records.differences(old, new) == ["recipe epochs was 4, now 9", "seed was not given, now 1"]
     assert records.differences(old, old) == []
+    without = {"variant": {"augment": None}}
+    assert records.differences({"variant": {}}, without) == ["variant augment was not given, now None"]
 
 
 def test_keep_copies_the_small_files_alone(run, tmp_path):

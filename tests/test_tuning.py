@@ -250,7 +250,7 @@ def test_another_study_in_the_same_folder_is_refused(few, searched, gridded):
         tuning.grid(toy, few, QUICK, {"batch_size": [32]}, gridded)
     with pytest.raises(ValueError, match="recipe epochs was 1, now 2; seed was 0, now 5.*another folder"):
         tuning.grid(toy, few, QUICK, BATCHES, gridded, epochs=2, seed=5)
-    with pytest.raises(ValueError, match="space learning_rate was FloatDistribution.*, now None"):
+    with pytest.raises(ValueError, match="space learning_rate was FloatDistribution.*, now not given"):
         tuning.grid(toy, few, QUICK, {"dropout": [0.5]}, searched, epochs=3)
 
 
