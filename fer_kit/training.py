@@ -141,6 +141,7 @@ def _train(run, model, recipe, learnt, selecting, seed, targets, tensorboard, mo
     weights = class_weights(learnt) if recipe.class_weight else None
     shared = devices.sharing()
     batches = Batches(learnt, recipe.batch_size, seed, recipe.mixup, weights, devices=shared, targets=targets)
+    validating = Batches(selecting, 256 // shared * shared, shuffle=False, devices=shared)
     own = _callbacks(run, recipe, learnt, tensorboard)
     checkpoint = callbacks.Checkpoint(run.folder, own)
     epoch, ended = checkpoint.restore(model)
@@ -154,8 +155,8 @@ def _train(run, model, recipe, learnt, selecting, seed, targets, tensorboard, mo
     try:
         with fused_normalisation(model), fused_adam(model.optimizer):
             model.fit(
-                batches,
-                validation_data=Batches(selecting, 256 // shared * shared, shuffle=False, devices=shared),
+                batches.as_fit_takes_them(),
+                validation_data=validating.as_fit_takes_them(),
                 initial_epoch=epoch,
                 epochs=recipe.epochs,
                 callbacks=[start, *own.values(), *more, checkpoint, progress],

@@ -319,6 +319,18 @@ def test_each_epoch_has_every_face_once_and_only_seed_and_epoch_decide(few, batc
     assert all(np.array_equal(a, b) for a, b in zip(one[0], other[0], strict=True))
 
 
+def test_fit_reads_the_same_batches_anew_each_epoch_and_no_thread_tunes_them(few):
+    batches = Batches(few, 64)
+    read = batches.as_fit_takes_them()
+    assert len(read) == len(batches)
+    for epoch in (0, 1):
+        batches.start_epoch(epoch)
+        for got, wanted in zip(read, batches, strict=True):
+            assert all(np.array_equal(a, b) for a, b in zip(got, wanted, strict=True))
+    if training.keras.backend.backend() == "tensorflow":
+        assert read.options().autotune.enabled is False
+
+
 def test_mixup_lays_two_faces_and_their_targets_over_each_other(few):
     images, targets, _ = Batches(few, 64, mixup=0.4)[0]
     assert images.dtype == np.uint8 and images.shape == (64, 48, 48, 1)
