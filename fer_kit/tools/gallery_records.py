@@ -18,11 +18,9 @@ CONFUSION = {"hejslet-light": "hejslet-fig5", "zhao-vgg": "zhao-tab1"}
 def of_run(run, experiment):
     """Yield the training curves of a `Run`, and from its PrivateTest scores the matrix and the emotions."""
     provenance, title = run.provenance, f"{experiment.model}, {len(run.history)} epochs"
-    made = _made_from(run, run.folder.name)
-    caption = (
-        f"Best epoch {run.best_epoch} of {len(run.history)}: "
-        f"{provenance['selected_on']} {run.best_accuracy:.1%}."
-    )
+    made = _made_from(provenance, run.folder.name)
+    chosen = f"{provenance['selected_on']} {run.best_accuracy:.1%}"
+    caption = f"Best epoch {run.best_epoch} of {len(run.history)}: {chosen}."
     yield experiment.report_id, caption, _curves(run, title), made
     private = run.metrics["scores"].get("PrivateTest")
     if private:
@@ -38,10 +36,9 @@ def _curves(run, title):
     return result_plots.training_curves(run.history, title, run.source, selected_on, run.best_epoch)
 
 
-def _made_from(run, record):
-    """What the sidecar of a figure says of the `Run` that it was drawn from."""
-    said = ("dataset", "seed", "profile", "versions")
-    return {"record": record} | {key: run.provenance[key] for key in said}
+def _made_from(provenance, record):
+    """What the sidecar of a figure says of the training that it was drawn from."""
+    return {"record": record} | {key: provenance[key] for key in ("dataset", "seed", "profile", "versions")}
 
 
 def of_metrics(run):
@@ -52,7 +49,7 @@ def of_metrics(run):
         np.array(private["confusion"]), run.provenance["emotions"], title, run.source
     )
     caption = f"Accuracy {private['accuracy']:.1%}, macro-F1 {private['macro_f1']:.3f}."
-    yield "choudhari-metrics", caption, figure, {"record": run.folder.name}
+    yield "choudhari-metrics", caption, figure, _made_from(run.provenance, run.folder.name)
 
 
 def of_classical(records):
@@ -89,7 +86,7 @@ def of_studies(records):
     plain, six = (Run(records / "studies" / name) for name in (PLAIN, "without-disgust"))
     if not plain.finished:
         return
-    made = {"record": "studies", "dataset": plain.provenance["dataset"]}
+    made = _made_from(plain.provenance, "studies")
     network = f"{plain.config['model']}, {len(plain.history)} epochs"
     drawn = _without_disgust(plain, six) if six.finished else []
     for report_id, caption, figure in (*drawn, *_by_size(plain)):
@@ -104,7 +101,7 @@ def _overfitting(run):
         f"{last.val_accuracy:.1%} on PublicTest; best epoch {run.best_epoch}: {run.best_accuracy:.1%}."
     )
     figure = _curves(run, "hejslet-large, without augmentation")
-    return "hejslet-large", caption, figure, _made_from(run, f"studies/{run.folder.name}")
+    return "hejslet-large", caption, figure, _made_from(run.provenance, f"studies/{run.folder.name}")
 
 
 def _without_disgust(plain, six):
@@ -135,7 +132,7 @@ def of_tuning(records):
         provenance = about["provenance"]
         source = f"{provenance['dataset']['source']} · record tuning/{report_id}"
         source += f" · profile {provenance['profile']}"
-        made = {"record": f"tuning/{report_id}", "dataset": provenance["dataset"]}
+        made = _made_from(provenance, f"tuning/{report_id}")
         faces, epochs = provenance["trained_on"]["faces"], about["config"]["recipe"]["epochs"]
         for figure, caption in draw(trials, curves, source):
             caption += f" A small network, {faces:,} faces, {epochs} epochs."
