@@ -16,38 +16,82 @@ class Averages(keras.callbacks.SwapEMAWeights):
         super().__init__()
         self.images, self.batch_size = images, batch_size
 
+    def set_model(self, model):
+        super().set_model(model)
+        self.normalisers = batch_normalisers(model)
+        self.step = compiled(statistics_step(model, self.normalisers))
+        self.measured_at = None
+
     def on_test_begin(self, logs=None):
         super().on_test_begin(logs)
-        layers = self.model._flatten_layers(include_self=False)
-        self.normalisers = [n for n in layers if isinstance(n, keras.layers.BatchNormalization)]
-        self.running = [[v.numpy() for v in n.non_trainable_variables] for n in self.normalisers]
-        measure_batch_statistics(self.model, self.normalisers, self.images, self.batch_size)
+        self.running = values(self.normalisers)
+        steps = int(self.model.optimizer.iterations)
+        if steps != self.measured_at:  # an epoch is scored, and then saved, with the same weights
+            self.own = measure_batch_statistics(self.model, self.step, self.images, self.batch_size)
+            self.measured_at = steps
+        assign(self.normalisers, self.own)
 
     def on_test_end(self, logs=None):
-        for layer, values in zip(self.normalisers, self.running, strict=True):
-            for variable, value in zip(layer.non_trainable_variables, values, strict=True):
-                variable.assign(value)
+        assign(self.normalisers, self.running)
         super().on_test_end(logs)
 
 
-def measure_batch_statistics(model, normalisers, images, batch_size):
-    """Set the running statistics of the layers `normalisers` to their mean over all batches of `images`."""
-    ours = {variable.path for layer in normalisers for variable in layer.non_trainable_variables}
-    sums, starts = dict.fromkeys(ours, 0.0), range(0, len(images), batch_size)
-    momenta = [layer.momentum for layer in normalisers]
-    for layer in normalisers:
-        layer.momentum = 0.0  # a running statistic is then that of the last batch
-    for start in starts:
-        _, after = model.stateless_call(
-            model.trainable_variables,
-            model.non_trainable_variables,
-            images[start : start + batch_size],
-            training=True,
-        )
-        for variable, value in zip(model.non_trainable_variables, after, strict=True):
-            if variable.path in ours:
-                sums[variable.path] += keras.ops.convert_to_numpy(value) / len(starts)
-    for layer, momentum in zip(normalisers, momenta, strict=True):
-        layer.momentum = momentum
-        for variable in layer.non_trainable_variables:
-            variable.assign(sums[variable.path])
+def batch_normalisers(model):
+    """Return the layers of `model`, at any depth, that normalise over the batch."""
+    layers = model._flatten_layers(include_self=False)
+    return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+def statistics_step(model, normalisers):
+    """Return a function of (trainable, non-trainable values, images) that returns the batch's statistics.
+
+    They are the running statistics of `normalisers` after one batch in training, had they no memory.
+    """
+
+    def step(trainable, non_trainable, images):
+        momenta = [layer.momentum for layer in normalisers]
+        try:
+            for layer in normalisers:
+                layer.momentum = 0.0  # a running statistic is then that of the last batch
+            _, after = model.stateless_call(trainable, non_trainable, images, training=True)
+        finally:
+            for layer, momentum in zip(normalisers, momenta, strict=True):
+                layer.momentum = momentum
+        of = dict(zip((v.path for v in model.non_trainable_variables), after, strict=True))
+        return [of[v.path] for layer in normalisers for v in layer.non_trainable_variables]
+
+    return step
+
+
+def measure_batch_statistics(model, step, images, batch_size):
+    """Return the mean of `step`'s statistics over all batches of `images`, a list of float32 arrays."""
+    state = [[v.value for v in part] for part in (model.trainable_variables, model.non_trainable_variables)]
+    batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
+    measured = [[keras.ops.convert_to_numpy(v) for v in step(*state, batch)] for batch in batches]
+    return [sum(parts) / len(batches) for parts in zip(*measured, strict=True)]
+
+
+def values(normalisers):
+    """Return the running statistics of `normalisers` as a list of arrays."""
+    return [keras.ops.convert_to_numpy(v) for layer in normalisers for v in layer.non_trainable_variables]
+
+
+def assign(normalisers, statistics):
+    """Set the running statistics of `normalisers` to what `values` returned."""
+    variables = [v for layer in normalisers for v in layer.non_trainable_variables]
+    for variable, value in zip(variables, statistics, strict=True):
+        variable.assign(value)
+
+
+def compiled(function):
+    """Return `function` as one graph, where the backend makes one: without, each operation is sent alone."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function)
+    return function

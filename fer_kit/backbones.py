@@ -20,7 +20,7 @@ from keras import layers
 
 from fer_kit import devices
 from fer_kit.augment import augmentation_layers
-from fer_kit.averages import measure_batch_statistics
+from fer_kit.averages import assign, batch_normalisers, measure_batch_statistics, statistics_step
 from fer_kit.faceset import SIZE
 from fer_kit.sample import draw_sample
 from fer_kit.weights_files import load_weights_file
@@ -186,8 +186,9 @@ def _settle(network, name):
     size, (scale, offset) = network.input_shape[1], own_range(name)
     few = draw_sample(64).x[: max(4, 180_000 // size**2)]  # all their maps are in memory at once
     grey = keras.ops.image.resize(few.astype(np.float32), (size, size))
-    normalisers = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
-    measure_batch_statistics(network, normalisers, grey * np.array(scale) + np.array(offset), len(few))
+    normalisers, pictures = batch_normalisers(network), grey * np.array(scale) + np.array(offset)
+    step = statistics_step(network, normalisers)
+    assign(normalisers, measure_batch_statistics(network, step, pictures, len(few)))
 
 
 def _build(build, size, weights, options):

@@ -44,8 +44,6 @@ def _import_backend():
         raise ImportError(message) from error
     if name == "tensorflow":
         backend.get_logger().setLevel("ERROR")  # it warns of retracing whenever a lesson uses several models
-        # The first generator of a process makes TensorFlow say something about memory: let it be this one.
-        next(iter(backend.data.Dataset.from_generator(lambda: [0], "int32")))
 
 
 def _version(package):
