@@ -45,22 +45,23 @@ def choose_precision(precision="auto", separable=False):
     """Return (Keras dtype policy, reason), both str, for a model that is to be built.
 
     "auto" takes mixed_bfloat16 on GPUs of compute capability 8.0 and above and on CPUs that have bfloat16
-    in hardware (faster for wide convolutions, under TensorFlow, and slower for `separable` ones, which stay
-    in float32: benchmarks/training_speed.py), mixed_float16 on GPUs from 7.0, and float32 everywhere else,
-    where the others are slower. Anything else of `PRECISIONS` is taken as it is. Raises ValueError for
-    another name.
+    in hardware (faster for wide convolutions, under TensorFlow: benchmarks/training_speed.py),
+    mixed_float16 on GPUs from 7.0, and float32 everywhere else, where the others are slower. Networks of
+    `separable` convolutions stay in float32: half precision makes them slower on a CPU, and on a GPU (H200,
+    JAX 0.11) the 1x1 kernels of kit-small grew to 1e34 within an epoch of bfloat16. Anything else of
+    `PRECISIONS` is taken as it is. Raises ValueError for another name.
     """
     if precision != "auto":
         if precision not in PRECISIONS:
             raise ValueError(f"no precision {precision!r}; there are auto, {', '.join(PRECISIONS)}")
         return precision, "as asked"
+    if separable:
+        return "float32", "separable convolutions gain nothing from half precision"
     for name, capability in gpus()[:1]:
         if capability is None or capability < (7, 0):
             return "float32", f"{name} has no fast half precision"
         policy = "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16"
         return policy, f"{name} has it in hardware"
-    if separable:
-        return "float32", "separable convolutions are slower in half precision on a CPU"
     if cpu_has_bfloat16() and keras.backend.backend() == "tensorflow":
         return "mixed_bfloat16", "this CPU has bfloat16 in hardware"
     return "float32", "no GPU, and half precision would be slower on this CPU"

@@ -15,7 +15,7 @@ from fer_kit.augment import (
     zoom,
 )
 
-STRENGTHS = ("hejslet", "murphy", "light", "kit")
+STRENGTHS = ("hejslet", "murphy", "light", "strong")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def model():
     """An untrained kit-small with the strongest augmentation, in half precision: the hardest case."""
     keras.utils.set_random_seed(1)
     with precision_policy("mixed_bfloat16"):
-        return models.build("kit-small", augment="kit")
+        return models.build("kit-small", augment="strong")
 
 
 @pytest.fixture(scope="module")

@@ -123,7 +123,7 @@ def test_six_classes(images):
 
 
 def test_augmentation_is_at_work_in_training_alone(images):
-    with_it, without = build("kit-small", augment="kit"), build("kit-small", augment=None)
+    with_it, without = build("kit-small", augment="strong"), build("kit-small", augment=None)
     without.set_weights(with_it.get_weights())
     view = keras.Model(with_it.input, with_it.get_layer("standardise").output)
     assert not np.allclose(view(images, training=True), view(images, training=False))
@@ -182,7 +182,7 @@ from fer_kit.models import build
 folder, names = sys.argv[1], sys.argv[2:]
 images = np.load(folder + "/images.npy")
 answers = {n: keras.saving.load_model(f"{folder}/{n}.keras").predict_on_batch(images).tolist() for n in names}
-front = build("choudhari-cnn", augment="kit")
+front = build("choudhari-cnn", augment="strong")
 x = keras.layers.Flatten()(front.get_layer("standardise").output)
 model = keras.Model(front.input, keras.layers.Dense(7, activation="softmax")(x))
 model.compile("sgd", "sparse_categorical_crossentropy")
