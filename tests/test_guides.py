@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from house import NOTEBOOKS, ROOT, complain
 
+from fer_kit import check_hardware, devices
 from fer_kit.reports import REPORTED
 from fer_kit.tools import cli
 from fer_kit.tools.guide import tables, with_tables, write_guide
@@ -149,6 +150,7 @@ def test_a_guide_without_a_place_for_tables(repository):
     [
         ("GPU: Tesla T4\n", "Tesla T4"),
         ("No GPU found, computing on 2 CPU cores: everything runs", "2 CPU cores"),
+        ("No GPU found, computing on 8 CPU cores with bfloat16: everything", "8 CPU cores with bfloat16"),
         ("hello", "unknown hardware"),
     ],
 )
@@ -162,3 +164,16 @@ def test_hardware_is_what_the_notebooks_found(said, expected, tmp_path):
     record = read_times(tmp_path / "times.json")
     assert record["seconds"] == {"00_a": 61.3} and record["hardware"] == expected
     assert record["profile"] == "smoke" and in_minutes(61.3) == "1"
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "expected"), [(False, "2 CPU cores"), (True, "2 CPU cores with bfloat16")]
+)
+def test_what_check_hardware_says_of_a_cpu_is_read(bfloat16, expected, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(devices, "gpus", list)
+    monkeypatch.setattr(devices, "cpu_has_bfloat16", lambda: bfloat16)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    check_hardware()
+    said = nbformat.v4.new_output("stream", text=capsys.readouterr().out)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[said])])
+    assert hardware([Outcome(tmp_path / "00_a.ipynb", notebook, "ok", 1, 1.0)]) == expected

@@ -20,7 +20,7 @@ def hardware(outcomes):
     """Return what the notebooks found they compute on (their fourth cell says so): a GPU, or CPU cores."""
     cells = [cell for outcome in outcomes for cell in outcome.notebook.cells]
     said = "\n".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
-    found = re.search(r"^GPU: (.+)|computing on (\d+ CPU cores)", said, re.MULTILINE)
+    found = re.search(r"^GPU: (.+)|computing on (\d+ CPU cores(?: with bfloat16)?)", said, re.MULTILINE)
     return found[1] or found[2] if found else "unknown hardware"
 
 
