@@ -1,8 +1,10 @@
 """What the computer can do: its GPUs, the precision that is fast on it, and several GPUs at once."""
 
 import contextlib
+import functools
 import os
 import platform
+import time
 from pathlib import Path
 
 import keras
@@ -32,21 +34,37 @@ def gpus():
     return [(cuda.get_device_name(i), cuda.get_device_capability(i)) for i in range(cuda.device_count())]
 
 
-def cpu_has_bfloat16():
-    """Return whether this CPU multiplies bfloat16 in hardware (AVX-512 BF16 or AMX; asked on Linux alone)."""
+@functools.cache
+def cpu_gains_from_bfloat16():
+    """Return whether this CPU multiplies bfloat16 faster than float32: asked of Linux, then measured.
+
+    Some CPUs that list AVX-512 BF16 need half as long again with it as in float32.
+    """
     try:
         words = set(Path("/proc/cpuinfo").read_text().split())
     except OSError:
         return False
-    return bool(words & {"avx512_bf16", "amx_bf16"})
+    if not words & {"avx512_bf16", "amx_bf16"}:
+        return False
+    return _seconds_to_multiply("bfloat16") < 0.8 * _seconds_to_multiply("float32")
+
+
+def _seconds_to_multiply(dtype, size=1024, times=5):
+    """The fastest of some products of two matrices, in seconds."""
+    matrix, seconds = keras.ops.ones((size, size), dtype), []
+    for _ in range(times):
+        start = time.perf_counter()
+        float(keras.ops.cast(keras.ops.matmul(matrix, matrix)[0, 0], "float32"))  # waits for the answer
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
 
 
 def choose_precision(precision="auto", separable=False):
     """Return (Keras dtype policy, reason), both str, for a model that is to be built.
 
-    "auto" takes mixed_bfloat16 on GPUs of compute capability 8.0 and above and on CPUs that have bfloat16
-    in hardware (faster for wide convolutions, under TensorFlow: benchmarks/training_speed.py),
-    mixed_float16 on GPUs from 7.0, and float32 everywhere else, where the others are slower. Networks of
+    "auto" takes mixed_bfloat16 on GPUs of compute capability 8.0 and above and on CPUs that gain from it
+    (faster for wide convolutions, under TensorFlow: benchmarks/training_speed.py), mixed_float16 on
+    GPUs from 7.0, and float32 everywhere else, where the others are slower. Networks of
     `separable` convolutions stay in float32: half precision makes them slower on a CPU, and on a GPU (H200,
     JAX 0.11) the 1x1 kernels of kit-small grew to 1e34 within an epoch of bfloat16. Anything else of
     `PRECISIONS` is taken as it is. Raises ValueError for another name.
@@ -62,8 +80,8 @@ def choose_precision(precision="auto", separable=False):
             return "float32", f"{name} has no fast half precision"
         policy = "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16"
         return policy, f"{name} has it in hardware"
-    if cpu_has_bfloat16() and keras.backend.backend() == "tensorflow":
-        return "mixed_bfloat16", "this CPU has bfloat16 in hardware"
+    if cpu_gains_from_bfloat16() and keras.backend.backend() == "tensorflow":
+        return "mixed_bfloat16", "this CPU is faster in it"
     return "float32", "no GPU, and half precision would be slower on this CPU"
 
 

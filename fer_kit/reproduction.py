@@ -56,6 +56,33 @@ def runs_of(experiment, records=RECORDS):
     return sorted(runs, key=lambda run: -run.config["recipe"]["epochs"])
 
 
+def attempts(model, records=RECORDS):
+    """Return a DataFrame of all records of `model` on the seven emotions, studies too, the best first.
+
+    Columns: `augmentation`; `weight decay`; `mixup`; `epochs`; accuracies, 0-1, in `training` in the last
+    epoch, on `PublicTest`, on `PrivateTest` and on its `twin-free` faces.
+    """
+    runs = finished_runs(records) + finished_runs(records / "studies")
+    rows = {run.folder.name: _attempt(run) for run in runs if run.config["model"] == model and _scored(run)}
+    return pd.DataFrame.from_dict(rows, orient="index").sort_values("PublicTest", ascending=False)
+
+
+def _attempt(run):
+    from fer_kit.models import MODELS  # needs Keras, which the table of results does without
+
+    recipe, private = run.config["recipe"], run.metrics["scores"]["PrivateTest"]
+    return {
+        "augmentation": run.config["variant"].get("augment", MODELS[run.config["model"]].augmentation),
+        "weight decay": recipe["weight_decay"],
+        "mixup": recipe["mixup"],
+        "epochs": len(run.history),
+        "training": run.history.accuracy.iloc[-1],
+        "PublicTest": run.best_accuracy,
+        "PrivateTest": private["accuracy"],
+        "twin-free": private["accuracy_twin_free"],
+    }
+
+
 def result_table(records=RECORDS):
     """Return a DataFrame: each experiment's number in its report beside the kit's, shares 0-1.
 

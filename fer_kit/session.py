@@ -31,7 +31,7 @@ def check_hardware():
     if gpus:
         print(f"GPU: {', '.join(name for name, _ in gpus)}")
         return
-    cores = f"{os.cpu_count()} CPU cores" + " with bfloat16" * devices.cpu_has_bfloat16()
+    cores = f"{os.cpu_count()} CPU cores" + " with bfloat16" * devices.cpu_gains_from_bfloat16()
     print(f"No GPU found, computing on {cores}: everything runs, training takes longer.")
     print("In Colab, choose Runtime, Change runtime type, GPU. The profile `lab` fits a CPU.")
 

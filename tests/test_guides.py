@@ -171,7 +171,7 @@ def test_hardware_is_what_the_notebooks_found(said, expected, tmp_path):
 )
 def test_what_check_hardware_says_of_a_cpu_is_read(bfloat16, expected, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(devices, "gpus", list)
-    monkeypatch.setattr(devices, "cpu_has_bfloat16", lambda: bfloat16)
+    monkeypatch.setattr(devices, "cpu_gains_from_bfloat16", lambda: bfloat16)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     check_hardware()
     said = nbformat.v4.new_output("stream", text=capsys.readouterr().out)

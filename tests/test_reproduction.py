@@ -9,7 +9,7 @@ import pytest
 from fer_kit.emotions import EMOTIONS
 from fer_kit.files import write_json
 from fer_kit.records import RECORDS
-from fer_kit.reproduction import EXPERIMENTS, kit_vote, result_table, runs_of
+from fer_kit.reproduction import EXPERIMENTS, attempts, kit_vote, result_table, runs_of
 from fer_kit.tools.figures import figures, result_rows
 from fer_kit.tools.gallery_records import of_classical, of_tuning
 
@@ -70,6 +70,13 @@ def test_a_network_without_a_record_keeps_its_row(records, tmp_path):
     assert list(table.index) == list(BY_ID) and np.isnan(table.PrivateTest["zhao-cnn"])
     assert runs_of(BY_ID["zhao-cnn"], records) == []
     assert "| zhao-cnn | 57.15% | – | – |" in result_rows(tmp_path / "no records at all")
+
+
+def test_attempts_are_all_records_of_a_network_studies_too_best_first():
+    tried = attempts("kit-best")
+    assert tried.PublicTest.is_monotonic_decreasing
+    assert tried.augmentation[["kit-best", "kit-best-strong"]].tolist() == ["light", "strong"]
+    assert (tried["weight decay"] > 0).all() and "kit-compact" not in tried.index
 
 
 def test_a_run_that_has_not_finished_is_no_result(records):

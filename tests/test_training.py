@@ -287,7 +287,7 @@ def test_precision_follows_the_hardware(monkeypatch, capability, policy):
 @pytest.mark.parametrize("hardware", [True, False])
 def test_precision_of_a_cpu(monkeypatch, hardware):
     monkeypatch.setattr(devices, "gpus", list)
-    monkeypatch.setattr(devices, "cpu_has_bfloat16", lambda: hardware)
+    monkeypatch.setattr(devices, "cpu_gains_from_bfloat16", lambda: hardware)
     assert devices.choose_precision()[0] == ("mixed_bfloat16" if hardware else "float32")
     assert devices.choose_precision(separable=True)[0] == "float32"
 
