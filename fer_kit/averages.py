@@ -17,6 +17,7 @@ class Averages(keras.callbacks.SwapEMAWeights):
         self.images, self.batch_size = images, batch_size
 
     def set_model(self, model):
+        """Look up the layers of `model` that normalise, and make the step that measures for them."""
         super().set_model(model)
         self.normalisers = batch_normalisers(model)
         self.step = compiled(statistics_step(model, self.normalisers))
