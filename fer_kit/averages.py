@@ -19,21 +19,22 @@ class Averages(keras.callbacks.SwapEMAWeights):
     def set_model(self, model):
         """Look up the layers of `model` that normalise, and make the step that measures for them."""
         super().set_model(model)
-        self.normalisers = batch_normalisers(model)
-        self.step = compiled(statistics_step(model, self.normalisers))
+        normalisers = batch_normalisers(model)
+        self.statistics = running_statistics(normalisers)
+        self.step = compiled(statistics_step(model, normalisers))
         self.measured_at = None
 
     def on_test_begin(self, logs=None):
         super().on_test_begin(logs)
-        self.running = values(self.normalisers)
+        self.running = [keras.ops.convert_to_numpy(variable) for variable in self.statistics]
         steps = int(self.model.optimizer.iterations)
         if steps != self.measured_at:  # an epoch is scored, and then saved, with the same weights
             self.own = measure_batch_statistics(self.model, self.step, self.images, self.batch_size)
             self.measured_at = steps
-        assign(self.normalisers, self.own)
+        assign(self.statistics, self.own)
 
     def on_test_end(self, logs=None):
-        assign(self.normalisers, self.running)
+        assign(self.statistics, self.running)
         super().on_test_end(logs)
 
 
@@ -41,6 +42,11 @@ def batch_normalisers(model):
     """Return the layers of `model`, at any depth, that normalise over the batch."""
     layers = model._flatten_layers(include_self=False)
     return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+def running_statistics(normalisers):
+    """Return the variables with the running means and variances of the layers `normalisers`, as a list."""
+    return [variable for layer in normalisers for variable in layer.non_trainable_variables]
 
 
 def statistics_step(model, normalisers):
@@ -59,7 +65,7 @@ def statistics_step(model, normalisers):
             for layer, momentum in zip(normalisers, momenta, strict=True):
                 layer.momentum = momentum
         of = dict(zip((v.path for v in model.non_trainable_variables), after, strict=True))
-        return [of[v.path] for layer in normalisers for v in layer.non_trainable_variables]
+        return [of[variable.path] for variable in running_statistics(normalisers)]
 
     return step
 
@@ -72,15 +78,9 @@ def measure_batch_statistics(model, step, images, batch_size):
     return [sum(parts) / len(batches) for parts in zip(*measured, strict=True)]
 
 
-def values(normalisers):
-    """Return the running statistics of `normalisers` as a list of arrays."""
-    return [keras.ops.convert_to_numpy(v) for layer in normalisers for v in layer.non_trainable_variables]
-
-
-def assign(normalisers, statistics):
-    """Set the running statistics of `normalisers` to what `values` returned."""
-    variables = [v for layer in normalisers for v in layer.non_trainable_variables]
-    for variable, value in zip(variables, statistics, strict=True):
+def assign(variables, values):
+    """Set each variable to its value."""
+    for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 
 

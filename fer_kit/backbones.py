@@ -18,9 +18,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from fer_kit import devices
+from fer_kit import averages, devices
 from fer_kit.augment import augmentation_layers
-from fer_kit.averages import assign, batch_normalisers, measure_batch_statistics, statistics_step
 from fer_kit.faceset import SIZE
 from fer_kit.sample import draw_sample
 from fer_kit.weights_files import load_weights_file
@@ -186,9 +185,10 @@ def _settle(network, name):
     size, (scale, offset) = network.input_shape[1], own_range(name)
     few = draw_sample(64).x[: max(4, 180_000 // size**2)]  # all their maps are in memory at once
     grey = keras.ops.image.resize(few.astype(np.float32), (size, size))
-    normalisers, pictures = batch_normalisers(network), grey * np.array(scale) + np.array(offset)
-    step = statistics_step(network, normalisers)
-    assign(normalisers, measure_batch_statistics(network, step, pictures, len(few)))
+    normalisers, pictures = averages.batch_normalisers(network), grey * np.array(scale) + np.array(offset)
+    step = averages.statistics_step(network, normalisers)
+    own = averages.measure_batch_statistics(network, step, pictures, len(few))
+    averages.assign(averages.running_statistics(normalisers), own)
 
 
 def _build(build, size, weights, options):

@@ -63,11 +63,11 @@ def choose_precision(precision="auto", separable=False):
     """Return (Keras dtype policy, reason), both str, for a model that is to be built.
 
     "auto" takes mixed_bfloat16 on GPUs of compute capability 8.0 and above and on CPUs that gain from it
-    (faster for wide convolutions, under TensorFlow: benchmarks/training_speed.py), mixed_float16 on
-    GPUs from 7.0, and float32 everywhere else, where the others are slower. Networks of
-    `separable` convolutions stay in float32: half precision makes them slower on a CPU, and on a GPU (H200,
-    JAX 0.11) the 1x1 kernels of kit-small grew to 1e34 within an epoch of bfloat16. Anything else of
-    `PRECISIONS` is taken as it is. Raises ValueError for another name.
+    (faster for wide convolutions, under TensorFlow: benchmarks/training_speed.py), mixed_float16 on GPUs
+    from 7.0, and float32 everywhere else, where the others are slower. Networks of `separable` convolutions
+    stay in float32: half precision makes them slower on a CPU, and on a GPU (H200, JAX 0.11) the 1x1 kernels
+    of kit-small grew to 1e34 within an epoch of bfloat16. Anything else of `PRECISIONS` is taken as it is.
+    Raises ValueError for another name.
     """
     if precision != "auto":
         if precision not in PRECISIONS:

@@ -80,6 +80,22 @@ _KIT_SMALL = Recipe(
     without_twins=True,
 )
 
+_KIT_BEST = Recipe(
+    "kit-best",
+    "this kit, after Pramerdorfer & Kampel 2016, with later habits",
+    optimiser="sgd",
+    learning_rate=0.1,
+    batch_size=128,
+    epochs=100,
+    weight_decay=5e-3,
+    schedule="cosine",
+    warmup_epochs=2,
+    label_smoothing=0.1,
+    mixup=0.2,
+    ema=0.999,
+    without_twins=True,
+)
+
 _ALL = (
     Recipe(
         "hejslet",
@@ -138,36 +154,8 @@ _ALL = (
         source="this kit: `kit-small`, taught by `kit-compact`",
         teacher=0.7,
     ),
-    Recipe(
-        "kit-compact",
-        "this kit: as `kit-best`, a little shorter",
-        optimiser="sgd",
-        learning_rate=0.1,
-        batch_size=128,
-        epochs=90,
-        weight_decay=5e-3,
-        schedule="cosine",
-        warmup_epochs=2,
-        label_smoothing=0.1,
-        mixup=0.2,
-        ema=0.999,
-        without_twins=True,
-    ),
-    Recipe(
-        "kit-best",
-        "this kit, after Pramerdorfer & Kampel 2016, with later habits",
-        optimiser="sgd",
-        learning_rate=0.1,
-        batch_size=128,
-        epochs=100,
-        weight_decay=5e-3,
-        schedule="cosine",
-        warmup_epochs=2,
-        label_smoothing=0.1,
-        mixup=0.2,
-        ema=0.999,
-        without_twins=True,
-    ),
+    replace(_KIT_BEST, name="kit-compact", source="this kit: as `kit-best`, a little shorter", epochs=90),
+    _KIT_BEST,
 )
 
 RECIPES = {recipe.name: recipe for recipe in _ALL}
