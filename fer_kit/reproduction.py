@@ -61,9 +61,14 @@ def attempts(model, records=RECORDS):
 
     Columns: `augmentation`; `weight decay`; `mixup`; `epochs`; accuracies, 0-1, in `training` in the last
     epoch, on `PublicTest`, on `PrivateTest` and on its `twin-free` faces.
+
+    Raises ValueError where there is none.
     """
-    runs = finished_runs(records) + finished_runs(records / "studies")
-    rows = {run.folder.name: _attempt(run) for run in runs if run.config["model"] == model and _scored(run)}
+    runs = [run for run in finished_runs(records) + finished_runs(records / "studies") if _scored(run)]
+    rows = {run.folder.name: _attempt(run) for run in runs if run.config["model"] == model}
+    if not rows:
+        known = ", ".join(sorted({run.config["model"] for run in runs}))
+        raise ValueError(f"no record of {model!r} was scored on PrivateTest; there are records of {known}")
     return pd.DataFrame.from_dict(rows, orient="index").sort_values("PublicTest", ascending=False)
 
 

@@ -77,6 +77,8 @@ def test_attempts_are_all_records_of_a_network_studies_too_best_first():
     assert tried.PublicTest.is_monotonic_decreasing
     assert tried.augmentation[["kit-best", "kit-best-strong"]].tolist() == ["light", "strong"]
     assert (tried["weight decay"] > 0).all() and "kit-compact" not in tried.index
+    with pytest.raises(ValueError, match="no record of 'kit-bets'.*kit-best, kit-compact"):
+        attempts("kit-bets")
 
 
 def test_a_run_that_has_not_finished_is_no_result(records):
