@@ -68,7 +68,7 @@ class Recipe:
 
 _KIT_SMALL = Recipe(
     "kit-small",
-    "this kit: a small network underfits, so no regularisation and many epochs",
+    "this kit: a small network underfits, so little regularisation and many epochs",
     learning_rate=5e-3,
     batch_size=128,
     epochs=60,
