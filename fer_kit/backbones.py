@@ -186,6 +186,7 @@ def _settle(network, name):
     few = draw_sample(64).x[: max(4, 180_000 // size**2)]  # all their maps are in memory at once
     grey = keras.ops.image.resize(few.astype(np.float32), (size, size))
     normalisers, pictures = averages.batch_normalisers(network), grey * np.array(scale) + np.array(offset)
+    network = averages.in_use(network)
     step = averages.statistics_step(network, normalisers)
     own = averages.measure_batch_statistics(network, step, pictures, len(few))
     averages.assign(averages.running_statistics(normalisers), own)

@@ -8,33 +8,42 @@ from fer_kit.batches import one_hot
 from fer_kit.pretrained import open_model
 
 
-def open_teacher(teacher, recipe):
-    """Return the teacher, a model or what `pretrained.open_model` opens, as a Keras model; None for None.
+def open_teachers(teacher, recipe):
+    """Return the teachers as a list of Keras models, empty for None.
 
-    Raises ValueError when there is a teacher and the `Recipe` has no use for one, or the reverse.
+    `teacher` is a model, what `pretrained.open_model` opens, or several of them in a list or tuple. Raises
+    ValueError when there is a teacher and the `Recipe` has no use for one, or the reverse.
     """
-    if bool(recipe.teacher) != (teacher is not None):
+    several = teacher if isinstance(teacher, (list, tuple)) else [teacher]
+    teachers = [open_model(one)[0] for one in several if one is not None]
+    if bool(recipe.teacher) != bool(teachers):
         problem = "needs a teacher: pass teacher=, a trained network" if recipe.teacher else "has no teacher"
         raise ValueError(f"the recipe {recipe.name} {problem}")
-    return open_model(teacher)[0] if teacher is not None else None
+    return teachers
 
 
-def in_words(teacher):
-    """Return the name of a Keras model and the fingerprint of its weights, to know it again by."""
-    digest = hashlib.sha256(b"".join(weight.tobytes() for weight in teacher.get_weights()))
-    return f"{teacher.name}, weights {digest.hexdigest()[:16]}"
+def in_words(teachers):
+    """Return the names of Keras models and the fingerprints of their weights, to know them again by."""
+    return " + ".join(f"{teacher.name}, weights {_fingerprint(teacher)}" for teacher in teachers)
 
 
-def targets(faces, teacher, share):
-    """Return targets float32 (N, K): `share` of the teacher's answers, and the labels for the rest.
+def _fingerprint(model):
+    return hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()[:16]
 
-    The teacher sees each face and its mirror image, and its two answers are averaged. What it tells beside
-    the label is how much a face looks like the other emotions. There is no temperature: FER-2013 is hard
-    enough for soft answers. Raises ValueError when the teacher knows another number of emotions.
+
+def targets(faces, teachers, share):
+    """Return targets float32 (N, K): `share` of the teachers' mean answer, and the labels for the rest.
+
+    Each teacher sees each face and its mirror image. What they tell beside the label is how much a face
+    looks like the other emotions. There is no temperature: FER-2013 is hard enough for soft answers.
+    Raises ValueError when a teacher knows another number of emotions.
     """
-    if teacher.output_shape[-1] != len(faces.names):
-        raise ValueError(
-            f"the teacher knows {teacher.output_shape[-1]} emotions, the faces {len(faces.names)}"
-        )
-    views = (teacher.predict(x, batch_size=256, verbose=0) for x in (faces.x, faces.x[:, :, ::-1]))
-    return (share * sum(views) / 2 + (1 - share) * one_hot(faces)).astype(np.float32)
+    for teacher in teachers:
+        if teacher.output_shape[-1] != len(faces.names):
+            raise ValueError(
+                f"the teacher knows {teacher.output_shape[-1]} emotions, the faces {len(faces.names)}"
+            )
+    views = [
+        t.predict(x, batch_size=256, verbose=0) for t in teachers for x in (faces.x, faces.x[:, :, ::-1])
+    ]
+    return (share * sum(views) / len(views) + (1 - share) * one_hot(faces)).astype(np.float32)

@@ -47,7 +47,7 @@ def fit(
     `validation`: another FaceSet to select on, for a report's protocol; PrivateTest is touched only if it
     is in there, and then the record says so. `epochs`: another number than the recipe's. `precision`: see
     `devices.choose_precision`. `share_over`: see `devices.share`. `teacher`: what a recipe with a teacher
-    learns from, a model or what `pretrained.open_model` opens. `tensorboard`: write logs to
+    learns from, a model, what `pretrained.open_model` opens, or a list of them. `tensorboard`: write logs to
     out/tensorboard. `callbacks`: more Keras callbacks, called each time before the epoch is saved.
 
     Raises ValueError for an unknown name, an empty split, a model with another number of outputs than
@@ -58,8 +58,8 @@ def fit(
     """
     recipe = replace(find_recipe(recipe), **({"epochs": epochs} if epochs else {}))
     learnt, selecting = choose_faces(faces, validation, recipe.without_twins)
-    teacher = distillation.open_teacher(teacher, recipe)
-    run = records.begin(out, _config(model, variant, recipe, learnt, selecting, seed, teacher), retrain)
+    teachers = distillation.open_teachers(teacher, recipe)
+    run = records.begin(out, _config(model, variant, recipe, learnt, selecting, seed, teachers), retrain)
     if run.finished:
         print(f"Already trained: {run.summary}. To train again: retrain=True")
         return run
@@ -68,14 +68,14 @@ def fit(
         model = _prepare(model, variant, recipe, learnt, seed, precision)
         _write_provenance(run, model, faces, learnt, selecting, seed)
         with _explained(run, recipe):
-            targets = distillation.targets(learnt, teacher, recipe.teacher) if teacher else None
+            targets = distillation.targets(learnt, teachers, recipe.teacher) if teachers else None
             ended = _train(run, model, recipe, learnt, selecting, seed, targets, tensorboard, callbacks)
     if ended:
         _finish(run, selecting)
     return run
 
 
-def _config(model, variant, recipe, learnt, selecting, seed, teacher=None):
+def _config(model, variant, recipe, learnt, selecting, seed, teachers=()):
     named = isinstance(model, str)
     config = {
         "model": model if named else model.name,
@@ -85,7 +85,7 @@ def _config(model, variant, recipe, learnt, selecting, seed, teacher=None):
         "selected on": selecting.fingerprint,
         "seed": seed,
     }
-    return config | ({"teacher": distillation.in_words(teacher)} if teacher else {})
+    return config | ({"teacher": distillation.in_words(teachers)} if teachers else {})
 
 
 def _prepare(model, variant, recipe, learnt, seed, precision):

@@ -13,19 +13,28 @@ TAUGHT = replace(QUICK, name="taught", epochs=1, teacher=0.7)
 
 def test_targets_are_the_labels_and_the_teachers_answers(few):
     teacher = small_model(plain=True)
-    targets = distillation.targets(few, teacher, 0.7)
+    targets = distillation.targets(few, [teacher], 0.7)
     assert targets.dtype == np.float32 and targets.shape == (len(few), 7)
     np.testing.assert_allclose(targets.sum(1), 1, atol=1e-5)
     own = targets[np.arange(len(few)), few.labels]
     assert (own >= 0.3).all() and (own < 1).all()
     mirrored = replace(few, images=few.images[:, :, ::-1])
-    np.testing.assert_allclose(distillation.targets(mirrored, teacher, 0.7), targets, atol=1e-5)
+    np.testing.assert_allclose(distillation.targets(mirrored, [teacher], 0.7), targets, atol=1e-5)
+
+
+def test_several_teachers_are_told_as_their_mean(few):
+    teachers = [small_model(plain=True), small_model(plain=True)]
+    apart = [distillation.targets(few, [teacher], 0.7) for teacher in teachers]
+    np.testing.assert_allclose(distillation.targets(few, teachers, 0.7), sum(apart) / 2, atol=1e-6)
+    opened = distillation.open_teachers(tuple(teachers), TAUGHT)
+    assert opened == teachers
+    assert distillation.in_words(opened) == " + ".join(distillation.in_words([one]) for one in teachers)
 
 
 def test_a_student_learns_from_its_teacher_and_the_record_names_it(few, tmp_path):
     teacher = small_model(plain=True)
     run = fit(few, tmp_path / "run", TAUGHT, teacher=teacher)
-    assert run.config["teacher"] == distillation.in_words(teacher)
+    assert run.config["teacher"] == distillation.in_words([teacher])
     alone = fit(few, tmp_path / "alone", replace(TAUGHT, teacher=0.0))
     assert "teacher" not in alone.config
     assert not np.array_equal(run.predictions["probabilities"], alone.predictions["probabilities"])
