@@ -85,7 +85,7 @@ def augmentation_layers(strength="hejslet", seed=None):
 
     `strength`: "hejslet" (`augment_face` without its noise, and with contrast about each face's own
     mean), "murphy" (`augment_disgust`), "light" (mirror and shift, as Pramerdorfer & Kampel 2016) or
-    "strong" (mirror, turn, shift, zoom, contrast, erased patches; 110 epochs were too few to gain by it).
+    "strong" (mirror, turn, shift, zoom, contrast, erased patches; it needs more than a hundred epochs).
     `seed` makes the layers repeatable. Raises ValueError for another `strength`.
     """
     import keras

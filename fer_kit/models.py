@@ -63,12 +63,12 @@ MODELS = {
     ),
     "kit-compact": Architecture(
         nets.kit_compact,
-        "light",
+        "strong",
         "kit",
         "seven convolutions, 2.7 million parameters: strong, and small enough to ship",
     ),
     "kit-best": Architecture(
-        nets.kit_best, "light", "kit", "eight wide convolutions and average pooling: the kit's most accurate"
+        nets.kit_best, "strong", "kit", "eight wide convolutions and average pooling: the kit's most accurate"
     ),
 }
 

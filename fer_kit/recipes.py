@@ -84,7 +84,7 @@ _KIT_BEST = Recipe(
     optimiser="sgd",
     learning_rate=0.1,
     batch_size=128,
-    epochs=100,
+    epochs=150,
     weight_decay=5e-3,
     schedule="cosine",
     warmup_epochs=2,
@@ -92,6 +92,10 @@ _KIT_BEST = Recipe(
     mixup=0.2,
     ema=0.999,
     without_twins=True,
+)
+
+_KIT_COMPACT = replace(
+    _KIT_BEST, name="kit-compact", source="this kit: as `kit-best`, a little shorter", epochs=90
 )
 
 _ALL = (
@@ -149,14 +153,14 @@ _ALL = (
     replace(
         _KIT_SMALL,
         name="kit-small-taught",
-        source="this kit: `kit-small`, taught by `kit-compact`",
-        optimiser="sgd",
-        learning_rate=0.1,
-        weight_decay=1e-4,
+        source="this kit: `kit-small`, taught by stronger networks",
+        epochs=150,
         teacher=0.7,
     ),
-    replace(_KIT_BEST, name="kit-compact", source="this kit: as `kit-best`, a little shorter", epochs=90),
+    _KIT_COMPACT,
+    replace(_KIT_COMPACT, name="kit-compact-taught", epochs=120, label_smoothing=0.0, teacher=0.7),
     _KIT_BEST,
+    replace(_KIT_BEST, name="kit-best-taught", label_smoothing=0.0, teacher=0.7),
 )
 
 RECIPES = {recipe.name: recipe for recipe in _ALL}

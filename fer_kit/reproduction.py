@@ -16,7 +16,8 @@ from fer_kit.scores import recorded_scores, select, vote
 class Experiment(NamedTuple):
     """A network of a report or of the kit, its recipe, and the accuracy its report gives, 0-1 or None.
 
-    `teacher` is the shipped network that a recipe with a teacher learns from.
+    `teacher` is the shipped network that teaches here where a recipe has a teacher: those of the records
+    are named in their configs and too large to be shipped.
     """
 
     report_id: str
@@ -37,7 +38,9 @@ EXPERIMENTS = (
     Experiment("kit-small", "kit-small", "kit-small"),
     Experiment("kit-small-taught", "kit-small", "kit-small-taught", teacher="kit-compact"),
     Experiment("kit-compact", "kit-compact", "kit-compact"),
+    Experiment("kit-compact-taught", "kit-compact", "kit-compact-taught", teacher="kit-compact"),
     Experiment("kit-best", "kit-best", "kit-best"),
+    Experiment("kit-best-taught", "kit-best", "kit-best-taught", teacher="kit-compact"),
 )
 """Murphy's networks need ImageNet weights and are not among them: see notebook 06."""
 
@@ -59,8 +62,9 @@ def runs_of(experiment, records=RECORDS):
 def attempts(model, records=RECORDS):
     """Return a DataFrame of all records of `model` on the seven emotions, studies too, the best first.
 
-    Columns: `augmentation`; `weight decay`; `mixup`; `epochs`; accuracies, 0-1, in `training` in the last
-    epoch, on `PublicTest`, on `PrivateTest` and on its `twin-free` faces.
+    Columns: `augmentation`; `weight decay`; `mixup`; `teacher`, the share of the teachers' answers, 0-1;
+    `epochs`; accuracies, 0-1, in `training` in the last epoch, on `PublicTest`, on `PrivateTest` and on its
+    `twin-free` faces.
 
     Raises ValueError where there is none.
     """
@@ -80,6 +84,7 @@ def _attempt(run):
         "augmentation": run.config["variant"].get("augment", MODELS[run.config["model"]].augmentation),
         "weight decay": recipe["weight_decay"],
         "mixup": recipe["mixup"],
+        "teacher": recipe.get("teacher", 0.0),
         "epochs": len(run.history),
         "training": run.history.accuracy.iloc[-1],
         "PublicTest": run.best_accuracy,

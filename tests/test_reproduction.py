@@ -75,7 +75,8 @@ def test_a_network_without_a_record_keeps_its_row(records, tmp_path):
 def test_attempts_are_all_records_of_a_network_studies_too_best_first():
     tried = attempts("kit-best")
     assert tried.PublicTest.is_monotonic_decreasing
-    assert tried.augmentation[["kit-best", "kit-best-strong"]].tolist() == ["light", "strong"]
+    assert tried.augmentation[["kit-best", "kit-best-light"]].tolist() == ["strong", "light"]
+    assert tried.teacher[["kit-best-taught", "kit-best-strong"]].tolist() == [0.7, 0]
     assert (tried["weight decay"] > 0).all() and "kit-compact" not in tried.index
     with pytest.raises(ValueError, match="no record of 'kit-bets'.*kit-best, kit-compact"):
         attempts("kit-bets")

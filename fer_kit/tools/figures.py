@@ -77,25 +77,32 @@ def front_page(out, records=RECORDS):
         return ""
     scored = table.dropna(subset="record")
     lines = result_rows(records, list(scored.index))
-    full = {experiment.report_id: RECIPES[experiment.recipe].epochs for experiment in EXPERIMENTS}
-    single = scored.loc[scored.index.isin(full)]
-    asked = {name: Run(records / r).config["recipe"]["epochs"] for name, r in single.record.items()}
-    short = [f"{name} ({n} of {full[name]} epochs)" for name, n in asked.items() if n < full[name]]
-    note = f"Trained for less than the recipe: {', '.join(short)}." * bool(short)
-    voted = f"kit-vote: the mean answer of {scored.record['kit-vote']}." * ("kit-vote" in scored.index)
+    single = scored.drop("kit-vote", errors="ignore")
     best = single["chosen on"].idxmax()
     return f"""
 Measured on FER-2013, PrivateTest scored once ([all rows, figures and records]({out.name}/README.md)):
 
 {lines}
 
-{note} {voted}
+{_notes(scored.record, records)}
 
 ![Accuracy of every network with a record, with its interval]({out.name}/results.png)
 
 ![Confusion matrix of {best} on PrivateTest]({out.name}/{CONFUSION.get(best, f"{best}-2")}.png)
 
 """
+
+
+def _notes(record, records):
+    """Say which networks were trained for less than their recipe, and which ones vote."""
+    full = {experiment.report_id: RECIPES[experiment.recipe].epochs for experiment in EXPERIMENTS}
+    asked = {n: Run(records / record[n]).config["recipe"]["epochs"] for n in full if n in record.index}
+    short = [f"{name} ({n} of {full[name]} epochs)" for name, n in asked.items() if n < full[name]]
+    notes = [f"Trained for less than the recipe: {', '.join(short)}."] if short else []
+    if "kit-vote" in record.index:
+        names = record["kit-vote"].split(" + ")
+        notes.append(f"kit-vote: the mean answer of {len(names)} networks, from {names[0]} to {names[-1]}.")
+    return " ".join(notes)
 
 
 def result_rows(records=RECORDS, names=None):
