@@ -49,7 +49,7 @@ def test_the_card_tells_what_a_run_learnt_from(run, faces, tmp_path):
     recipe = config["recipe"] | {"without_twins": True}
     write_json(run / "config.json", config | {"recipe": recipe, "teacher": "big, weights 0123"})
     page = ship(run, "tiny", faces, tmp_path / "weights").with_suffix(".md").read_text()
-    assert "trained on Training without twins of test faces and from big, weights 0123, selected on" in page
+    assert "trained on Training without twins of test faces, taught by big, weights 0123, selected on" in page
 
 
 def test_what_cannot_be_shipped(run, faces, tmp_path):

@@ -95,7 +95,7 @@ def model_card(run, name, model):
 def _learnt_from(config):
     """What a run learnt from, in words."""
     twins = " without twins of test faces" if config["recipe"].get("without_twins") else ""
-    teacher = f" and from {config['teacher']}" if "teacher" in config else ""
+    teacher = f", taught by {config['teacher']}" if "teacher" in config else ""
     return f"trained on Training{twins}{teacher}"
 
 
