@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_kit import callbacks, training
-from fer_kit.losses import FOCAL_GAMMA, LogitAdjusted, frequencies, make_loss
+from fer_kit.losses import FOCAL_GAMMA, CrossEntropy, LogitAdjusted, frequencies, make_loss
 from fer_kit.recipes import Recipe, differences
 from fer_kit.sample import draw_sample
 
@@ -58,6 +58,21 @@ def test_with_equal_frequencies_it_is_crossentropy_with_its_smoothing(few):
 
 def test_a_certain_mistake_costs_a_finite_loss():
     assert 20 < value(LogitAdjusted([0.4, 0.3, 0.3]), ONE_HOT[2:], GUESS[2:]) < 100
+
+
+def test_crossentropy_is_keras_own_where_that_does_not_clip():
+    theirs = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    expected = value(theirs, ONE_HOT[:2], GUESS[:2])
+    assert value(CrossEntropy(0.1), ONE_HOT[:2], GUESS[:2]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_certain_mistake_teaches():
+    """On JAX, where it matters, in test_models."""
+    sure = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, activation="softmax")])
+    sure.set_weights([np.array([[40.0, -40.0]]), np.zeros(2)])
+    sure.compile(keras.optimizers.SGD(1.0), CrossEntropy())
+    assert sure.train_on_batch(np.ones((1, 1)), ONE_HOT[1:2, :2]) == pytest.approx(80)
+    np.testing.assert_allclose(sure.get_weights()[0], [[39, -39]], atol=1e-4)
 
 
 @settings(deadline=None, max_examples=25)

@@ -178,6 +178,7 @@ def test_mixed_precision_keeps_float32_probabilities(images):
 ON_JAX = """
 import json, sys
 import keras, numpy as np
+from fer_kit.losses import CrossEntropy
 from fer_kit.models import build
 folder, names = sys.argv[1], sys.argv[2:]
 images = np.load(folder + "/images.npy")
@@ -187,7 +188,12 @@ x = keras.layers.Flatten()(front.get_layer("standardise").output)
 model = keras.Model(front.input, keras.layers.Dense(7, activation="softmax")(x))
 model.compile("sgd", "sparse_categorical_crossentropy")
 loss = float(model.train_on_batch(images, np.arange(len(images))))
-print(json.dumps(answers | {"loss": loss, "compiled": bool(model.jit_compile)}))
+sure = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, activation="softmax")])
+sure.set_weights([np.array([[40.0, -40.0]]), np.zeros(2)])
+sure.compile(keras.optimizers.SGD(1.0), CrossEntropy())
+sure.train_on_batch(np.ones((1, 1)), np.array([[0.0, 1.0]]))
+learnt = sure.get_weights()[0].tolist()
+print(json.dumps(answers | {"loss": loss, "compiled": bool(model.jit_compile), "learnt": learnt}))
 """
 
 
@@ -210,6 +216,7 @@ def test_jax_predicts_the_same_and_compiles_augmentation(images, tmp_path):
         np.testing.assert_allclose(there[name], probabilities, atol=1e-5, err_msg=name)
     assert there["compiled"]
     assert np.isfinite(there["loss"])
+    np.testing.assert_allclose(there["learnt"], [[39, -39]], atol=1e-4)  # from a certain mistake
 
 
 # Options and wrong ones
