@@ -43,8 +43,8 @@ def frequencies(faces):
 class CrossEntropy(keras.losses.Loss):
     """The mean of -log p, p the probability of the true emotion, with a gradient however small p is.
 
-    Keras' own looks behind the softmax on TensorFlow alone. Elsewhere it takes any smaller p for 1e-7, so
-    that the gravest mistakes teach nothing: on JAX zhao-vgg made no others after two steps of Adam.
+    Keras' own looks behind the softmax on TensorFlow alone. Elsewhere it takes every p below 1e-7 for
+    1e-7, and the gravest mistakes teach nothing: on JAX zhao-vgg made no others after two steps of Adam.
     """
 
     def __init__(self, label_smoothing=0.0, name="crossentropy", **options):

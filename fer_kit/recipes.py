@@ -21,7 +21,7 @@ class Recipe:
     none. `ema` is the decay per step of the averaged weights that are scored and kept (Polyak & Juditsky
     1992), None for none; a short run averages over its last tenth at most. `class_weight` "balanced"
     weighs each emotion against its frequency, None weighs all faces alike. `loss`: "crossentropy", "focal"
-    or "logit-adjusted", see `losses`. `teacher`, 0-1, is the share of a trained network's probabilities in
+    or "logit-adjusted", see `losses`. `teacher`, 0-1, is the share of trained networks' probabilities in
     the targets; the labels have the rest (Hinton et al. 2015, without their temperature). `without_twins`
     leaves out Training faces with a pixel-identical twin among the other faces; the reports, like all
     published figures, keep them.

@@ -126,9 +126,8 @@ def add_train(commands):
     command.add_argument("--drop", metavar="EMOTION", help="train without an emotion, such as disgust")
     command.add_argument("--per-emotion", type=_count, metavar="N", help="learn from so many faces of each")
     command.add_argument("--no-augment", action="store_true", help="show the faces as they are")
-    command.add_argument(
-        "--teacher", nargs="+", metavar="MODEL", help="one or more that a recipe with a teacher learns from"
-    )
+    several = "what a recipe with a teacher learns from; again for each further one"
+    command.add_argument("--teacher", action="append", metavar="MODEL", help=several)
     command.add_argument("--out", required=True, metavar="RUN", help="the folder of the run record")
     command.add_argument("--retrain", action="store_true", help="begin anew although the run is finished")
     command.set_defaults(command=train)

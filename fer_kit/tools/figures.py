@@ -77,8 +77,7 @@ def front_page(out, records=RECORDS):
         return ""
     scored = table.dropna(subset="record")
     lines = result_rows(records, list(scored.index))
-    single = scored.drop("kit-vote", errors="ignore")
-    best = single["chosen on"].idxmax()
+    best = scored["chosen on"].drop("kit-vote", errors="ignore").idxmax()
     return f"""
 Measured on FER-2013, PrivateTest scored once ([all rows, figures and records]({out.name}/README.md)):
 
