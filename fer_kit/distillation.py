@@ -17,7 +17,9 @@ def open_teachers(teacher, recipe):
     several = teacher if isinstance(teacher, (list, tuple)) else [teacher]
     teachers = [open_model(one)[0] for one in several if one is not None]
     if bool(recipe.teacher) != bool(teachers):
-        problem = "needs a teacher: pass teacher=, a trained network" if recipe.teacher else "has no teacher"
+        problem = (
+            "needs a teacher: pass teacher= or --teacher, a network" if recipe.teacher else "has no teacher"
+        )
         raise ValueError(f"the recipe {recipe.name} {problem}")
     return teachers
 
@@ -41,7 +43,8 @@ def targets(faces, teachers, share):
     for teacher in teachers:
         if teacher.output_shape[-1] != len(faces.names):
             raise ValueError(
-                f"the teacher knows {teacher.output_shape[-1]} emotions, the faces {len(faces.names)}"
+                f"the teacher {teacher.name} knows {teacher.output_shape[-1]} emotions, the faces "
+                f"{len(faces.names)}"
             )
     views = [
         t.predict(x, batch_size=256, verbose=0) for t in teachers for x in (faces.x, faces.x[:, :, ::-1])

@@ -150,4 +150,6 @@ def _murphy(trials, curves, source):
     for name in ("batch_size", "dropout", "schedule"):
         means = trials.groupby(name).accuracy.mean()
         caption = f"{name}: on average {means.idxmax()} is best, {means.max():.1%} against {means.min():.1%}."
+        if means.max() == means.min():  # so few epochs have no plateau
+            caption = f"{name}: no difference, {means.max():.1%} with each value."
         yield tuning_plots.effect(curves, name, source=source), caption
