@@ -98,9 +98,9 @@ def result_table(records=RECORDS):
 
     Columns: `report`; `chosen on` the accuracy on the faces that chose the epoch, which is how the reports
     score; `PrivateTest` scored once, with `low` and `high` of its 95 % interval; `twin-free`; `macro-F1`;
-    `calibration error`; `seeds`; `epochs`; `record`, the folder's name. Several seeds are averaged, their
-    interval is the first one's. Experiments without a record have NaN. The last row is `kit_vote`, when
-    there are two networks to vote.
+    `calibration error`; `seeds`; `epochs`; `record`, the folder's name. Several seeds are averaged, and so
+    are their intervals. Experiments without a record have NaN. The last row is `kit_vote`, when there are
+    two networks to vote.
     """
     rows = {experiment.report_id: _row(experiment, records) for experiment in EXPERIMENTS}
     if members := kit_vote(records):
@@ -147,7 +147,7 @@ def _row(experiment, records):
     private = [run.metrics["scores"]["PrivateTest"] for run in longest if _scored(run)]
     if private:
         row["PrivateTest"] = np.mean([scores["accuracy"] for scores in private])
-        row["low"], row["high"] = private[0]["interval"]
+        row["low"], row["high"] = np.mean([scores["interval"] for scores in private], axis=0)
         row["twin-free"] = np.mean([scores["accuracy_twin_free"] for scores in private])
         row["macro-F1"] = np.mean([scores["macro_f1"] for scores in private])
         row["calibration error"] = np.mean([scores["calibration_error"] for scores in private])

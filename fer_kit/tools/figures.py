@@ -28,8 +28,10 @@ comes from. Faces in figures are drawn by the kit: FER-2013's own may not be pas
 *Report* is the number as printed. *Chosen on* is scored as the reports did, on the faces that chose
 the epoch (PublicTest). *PrivateTest* is scored once, at the end; *low* and *high* are its 95 %
 interval. *Twin-free* leaves out faces with a pixel-identical twin in Training; the reports' networks
-learnt from those twins, as published ones do, the kit's own (kit-...) did not. A difference under
-0.75 points is within one standard error. Rows without a PrivateTest number have not been run yet.
+learnt from those twins, as published ones do, the kit's own (kit-...) did not. *Calibration error*
+is how far confidence and accuracy lie apart. Several seeds are averaged, and so are their intervals.
+A difference under 0.75 points is within one standard error. Rows without a PrivateTest number have
+not been run yet.
 *kit-vote* is the mean answer of the kit's own networks, the strongest two or more, as many as score
 best on PublicTest. Murphy's InceptionV3 is missing: it needs ImageNet weights.
 """
@@ -39,7 +41,7 @@ RESULTS = r"(?s)(<!-- results: .*? -->\n).*?(<!-- end of results -->)"
 
 COLUMNS = {"report": "{:.2%}"}
 COLUMNS |= dict.fromkeys(("chosen on", "PrivateTest", "low", "high", "twin-free"), "{:.1%}")
-COLUMNS |= {"macro-F1": "{:.3f}", "epochs": "{:.0f}", "seeds": "{:.0f}"}
+COLUMNS |= {"macro-F1": "{:.3f}", "calibration error": "{:.3f}", "epochs": "{:.0f}", "seeds": "{:.0f}"}
 
 
 def figures(out, records=RECORDS):
