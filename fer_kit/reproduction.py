@@ -123,18 +123,9 @@ def kit_vote(records=RECORDS):
 
 
 def _vote_row(members):
-    private = vote([recorded_scores(run, "PrivateTest") for run in members])
-    low, high = private.interval
-    return {
-        "chosen on": vote([recorded_scores(run) for run in members]).accuracy,
-        "PrivateTest": private.accuracy,
-        "low": low,
-        "high": high,
-        "twin-free": private.accuracy_twin_free,
-        "macro-F1": private.macro_f1,
-        "calibration error": private.calibration_error,
-        "record": " + ".join(run.folder.name for run in members),
-    }
+    row = {"chosen on": vote([recorded_scores(run) for run in members]).accuracy}
+    row |= _private_columns([vote([recorded_scores(run, "PrivateTest") for run in members]).as_json()])
+    return row | {"record": " + ".join(run.folder.name for run in members)}
 
 
 def _row(experiment, records):
@@ -146,13 +137,25 @@ def _row(experiment, records):
     row["chosen on"] = np.mean([run.best_accuracy for run in longest])
     private = [run.metrics["scores"]["PrivateTest"] for run in longest if _scored(run)]
     if private:
-        row["PrivateTest"] = np.mean([scores["accuracy"] for scores in private])
-        row["low"], row["high"] = np.mean([scores["interval"] for scores in private], axis=0)
-        row["twin-free"] = np.mean([scores["accuracy_twin_free"] for scores in private])
-        row["macro-F1"] = np.mean([scores["macro_f1"] for scores in private])
-        row["calibration error"] = np.mean([scores["calibration_error"] for scores in private])
+        row |= _private_columns(private)
     best = longest[0]
     return row | {"seeds": len(longest), "epochs": len(best.history), "record": best.folder.name}
+
+
+def _private_columns(seeds):
+    """Return the table's columns of PrivateTest, each the mean over `seeds`, dicts as in metrics.json."""
+    columns = [
+        {
+            "PrivateTest": scores["accuracy"],
+            "low": scores["interval"][0],
+            "high": scores["interval"][1],
+            "twin-free": scores["accuracy_twin_free"],
+            "macro-F1": scores["macro_f1"],
+            "calibration error": scores["calibration_error"],
+        }
+        for scores in seeds
+    ]
+    return pd.DataFrame(columns, dtype=float).mean().to_dict()
 
 
 def _scored(run):

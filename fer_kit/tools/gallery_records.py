@@ -149,7 +149,8 @@ def _choudhari(trials, curves, source):
 def _murphy(trials, curves, source):
     for name in ("batch_size", "dropout", "schedule"):
         means = trials.groupby(name).accuracy.mean()
-        caption = f"{name}: on average {means.idxmax()} is best, {means.max():.1%} against {means.min():.1%}."
-        if means.max() == means.min():  # so few epochs have no plateau
-            caption = f"{name}: no difference, {means.max():.1%} with each value."
+        best, worst = means.max(), means.min()
+        caption = f"{name}: on average {means.idxmax()} is best, {best:.1%} against {worst:.1%}."
+        if best == worst:  # a schedule that never acted
+            caption = f"{name}: no difference, {best:.1%} with each value."
         yield tuning_plots.effect(curves, name, source=source), caption
