@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from fer_kit.files import replacing
+from fer_kit.portable import copy_portable
 
 COUNTERS = ("best", "best_epoch", "wait", "cooldown_counter")
 """What Keras' callbacks count from epoch to epoch, and forget when training starts again."""
@@ -62,6 +63,8 @@ class BestModel(keras.callbacks.ModelCheckpoint):
             self.averages.on_test_end()
         if self.best != before:
             self.best_epoch = epoch + 1
+            saved = self.filepath.format(epoch=self.best_epoch)
+            copy_portable(saved, saved)
 
 
 class History(keras.callbacks.CSVLogger):

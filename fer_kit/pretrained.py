@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_kit.files import read_json, replacing, write_json
+from fer_kit.portable import portable_config
 from fer_kit.records import Run, load_model
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -82,8 +83,10 @@ def _halve(source, target):
             content = old.read(name)
             if name.endswith(".h5"):
                 content = _halved_weights(content)
-            for half in (b"mixed_bfloat16", b"mixed_float16"):
-                content = content.replace(half, b"float32") if name == "config.json" else content
+            if name == "config.json":
+                content = portable_config(content)
+                for half in (b"mixed_bfloat16", b"mixed_float16"):
+                    content = content.replace(half, b"float32")
             # Without the time of day in the archive, so that shipping a model again changes nothing.
             if name == "metadata.json":
                 content = json.dumps({"keras_version": json.loads(content)["keras_version"]}).encode()

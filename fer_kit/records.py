@@ -15,12 +15,14 @@ import datetime
 import importlib.metadata
 import json
 import re
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fer_kit.files import read_json, read_predictions, replacing, write_json
+from fer_kit.portable import copy_portable, written_by
 from fer_kit.recipes import differences
 
 SMALL = ("config.json", "provenance.json", "history.csv", "metrics.json", "predictions.npz", "private.npz")
@@ -215,7 +217,8 @@ def begin(folder, config, retrain=False):
 def load_model(path):
     """Return the Keras model of a `.keras` file without running any Python code that came with it.
 
-    Raises FileNotFoundError, or ValueError, naming the file, when it is corrupt, truncated or no Keras
+    Files of a newer Keras are read too, unless they need what is new in it. Raises FileNotFoundError, or
+    ValueError, naming the file and the two versions of Keras, when it is corrupt, truncated or no Keras
     model, or holds a Lambda layer.
     """
     import keras
@@ -230,9 +233,35 @@ def load_model(path):
                 f"{path} has a Lambda layer: Python code of whoever wrote the file. It is not run; "
                 "ask for a model made of ordinary layers"
             ) from error
-        raise ValueError(
-            f"{path} cannot be read as a Keras model; it may be cut off. Copy or train it again ({error})"
-        ) from error
+        with contextlib.suppress(Exception):
+            return _load_portable(path)
+        raise ValueError(_unreadable(path, str(error))) from error
+
+
+def _load_portable(path):
+    """Return the model of a `.keras` file that a newer Keras wrote."""
+    import keras
+
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "model.keras"
+        copy_portable(path, copy)
+        return keras.saving.load_model(copy, compile=False, safe_mode=True)
+
+
+def _unreadable(path, reason):
+    import keras
+
+    writer = written_by(path)
+    reason = reason if len(reason) < 300 else f"{reason[:300]} ..."
+    between = f" (written by Keras {writer}, read by Keras {keras.__version__})" if writer else ""
+    advice = "it may be cut off. Copy or train it again"
+    if writer and _number(writer) > _number(keras.__version__):
+        advice = f"install keras>={writer}, or train it again here"
+    return f"{path} cannot be read as a Keras model{between}; {advice} ({reason})"
+
+
+def _number(version):
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def versions():

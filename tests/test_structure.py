@@ -28,7 +28,7 @@ TEXTS = [
 TEXTS = [path for path in TEXTS if path.suffix in {".md", ".toml", ".txt", ".yml", ".py", ".html"}]
 
 LAYERS = """
-settings emotions files console
+settings emotions files console portable
 faceset archive csvfile images layout action_units face_features face_drawing sample dataset fetch
 utkface hair_sample
 doctor
@@ -90,8 +90,8 @@ def imports_of(path):
 def test_modules_are_short():
     long = {relative(p): len(p.read_text(encoding="utf-8").splitlines()) for p in MODULES}
     complain(
-        [f"{name} has {lines} lines" for name, lines in long.items() if lines > 250],
-        "split it into two modules that each do one thing; 250 lines is the most",
+        [f"{name} has {lines} lines" for name, lines in long.items() if lines > 400],
+        "split it into two modules that each do one thing; 400 lines is the most",
     )
 
 
