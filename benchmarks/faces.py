@@ -19,12 +19,12 @@ import numpy as np
 from fer_kit import build
 from fer_kit.annotate import video
 from fer_kit.camera import frames
+from fer_kit.console import quiet
 from fer_kit.detection import find_detector
 from fer_kit.export import export, fast, load_exported
 from fer_kit.faces import FacePipeline, draw_faces
 from fer_kit.frames import overlap
 from fer_kit.records import Run
-from fer_kit.session import quiet
 from fer_kit.tracking import FaceTracker
 from fer_kit.video import moving_faces
 

@@ -21,6 +21,7 @@ import keras
 
 from fer_kit import devices
 from fer_kit.backbones import classifier, feature_extractor, load_backbone
+from fer_kit.layers import precision_of
 from fer_kit.recipes import RECIPES
 from fer_kit.sample import draw_sample
 from fer_kit.training import fit
@@ -51,7 +52,7 @@ def main():
     drawn = draw_sample(options.faces * 5 // 4 + 400)
     faces = drawn.training.sample(options.faces).join(drawn.public_test.sample(options.faces // 8))
     backbone = load_backbone(options.backbone, options.size, weights=None)
-    print(f"{backbone}; {faces}; {devices.describe()} in {devices.precision_of(backbone.network)}")
+    print(f"{backbone}; {faces}; {devices.describe()} in {precision_of(backbone.network)}")
 
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         alone = one_pass(backbone, faces)

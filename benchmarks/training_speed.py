@@ -17,7 +17,6 @@ import time
 import numpy as np
 
 from fer_kit import callbacks, devices, models
-from fer_kit.adam import fused_adam
 from fer_kit.augment import augment_face
 from fer_kit.batches import Batches
 from fer_kit.normalisation import fused_normalisation
@@ -47,7 +46,7 @@ def compiled(name, precision, augment, recipe):
 @contextlib.contextmanager
 def fused(model):
     """As in `training.fit`."""
-    with fused_normalisation(model), fused_adam(model.optimizer):
+    with fused_normalisation(model):
         yield
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fer_kit.console import quiet
 from fer_kit.emotions import COLOURS, EMOTIONS
 from fer_kit.faces import draw_faces
 from fer_kit.frames import overlap
-from fer_kit.session import quiet
 
 VP8 = cv2.VideoWriter_fourcc(*"VP80")
 """Five times faster to write than VP9, and played by every browser."""

@@ -18,9 +18,10 @@ import keras
 import numpy as np
 from keras import layers
 
-from fer_kit import averages, devices
+from fer_kit import devices, statistics
 from fer_kit.augment import augmentation_layers
 from fer_kit.faceset import SIZE
+from fer_kit.layers import precision_of
 from fer_kit.sample import draw_sample
 from fer_kit.weights_files import load_weights_file
 
@@ -67,7 +68,7 @@ class Backbone:
     @cached_property
     def fingerprint(self):
         """16 hexadecimal digits that change with architecture, size, precision or any weight."""
-        precision = devices.precision_of(self.network)
+        precision = precision_of(self.network)
         about = hashlib.sha256(repr((self.name, self.size, self.options, precision)).encode())
         for weight in self.network.get_weights():
             about.update(np.ascontiguousarray(weight).data)
@@ -185,11 +186,11 @@ def _settle(network, name):
     size, (scale, offset) = network.input_shape[1], own_range(name)
     few = draw_sample(64).x[: max(4, 180_000 // size**2)]  # all their maps are in memory at once
     grey = keras.ops.image.resize(few.astype(np.float32), (size, size))
-    normalisers, pictures = averages.batch_normalisers(network), grey * np.array(scale) + np.array(offset)
-    network = averages.in_use(network)
-    step = averages.statistics_step(network, normalisers)
-    own = averages.measure_batch_statistics(network, step, pictures, len(few))
-    averages.assign(averages.running_statistics(normalisers), own)
+    normalisers, pictures = statistics.batch_normalisers(network), grey * np.array(scale) + np.array(offset)
+    network = statistics.in_use(network)
+    step = statistics.statistics_step(network, normalisers)
+    own = statistics.measure_batch_statistics(network, step, pictures, len(few))
+    statistics.assign(statistics.running_statistics(normalisers), own)
 
 
 def _build(build, size, weights, options):

@@ -96,12 +96,6 @@ def precision_policy(policy):
         keras.config.set_dtype_policy(before)
 
 
-def precision_of(model):
-    """Return the name of the dtype policy that most of the model's weights were built under."""
-    policies = [layer.dtype_policy.name for layer in model._flatten_layers() if layer._trainable_variables]
-    return max(set(policies), key=policies.count) if policies else "float32"
-
-
 def share(devices=None):
     """Return a `with` block in which a model is built and compiled to train on several devices at once.
 

@@ -5,13 +5,13 @@ import hashlib
 import numpy as np
 
 from fer_kit.batches import one_hot
-from fer_kit.pretrained import open_model
+from fer_kit.records import open_model
 
 
 def open_teachers(teacher, recipe):
     """Return the teachers as a list of Keras models, empty for None.
 
-    `teacher` is a model, what `pretrained.open_model` opens, or several of them in a list or tuple. Raises
+    `teacher` is a model, what `records.open_model` opens, or several of them in a list or tuple. Raises
     ValueError when there is a teacher and the `Recipe` has no use for one, or the reverse.
     """
     several = teacher if isinstance(teacher, (list, tuple)) else [teacher]

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from fer_kit.emotions import EMOTIONS, USAGES, emotion_of
-from fer_kit.files import write_predictions
-from fer_kit.pretrained import open_model
+from fer_kit.records import open_model, write_predictions
 from fer_kit.scores import Scores, compare, ensemble, over_seeds, select
 
 __all__ = ["Scores", "compare", "ensemble", "evaluate", "find_twins", "over_seeds", "predict", "select"]

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from fer_kit.emotions import EMOTIONS
+from fer_kit.emotions import COLOURS, EMOTIONS
 from fer_kit.frames import overlap
 from fer_kit.plots import GREY, colours, stamp
 
@@ -121,4 +121,27 @@ def stages(milliseconds, title="Where the time goes", source=""):
     axis.set(title=title, xlabel="milliseconds a frame (mean)", ylabel=milliseconds.index.name or "")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncol=milliseconds.shape[1], frameon=False)
     axis.grid(axis="y", visible=False)
+    return stamp(figure, source)
+
+
+def emotions_over_time(seen, title="Emotions over time", source="", most=4):
+    """Draw the probabilities of each face over time, one line per emotion, one panel per face.
+
+    `seen` is a DataFrame with the columns `timeline.COLUMNS`, as read from the table; the `most` faces that
+    were seen longest are drawn, in the order of their ids. Raises ValueError when no face was seen.
+    """
+    if not len(seen):
+        raise ValueError("no face was seen, so there is nothing to draw")
+    faces = sorted(seen.face.value_counts().index[:most])
+    size = (9, 1.2 + 2.1 * len(faces))
+    figure, axes = plt.subplots(len(faces), 1, figsize=size, sharex=True, sharey=True, squeeze=False)
+    for axis, face in zip(axes[:, 0], faces, strict=True):
+        one = seen[seen.face == face]
+        for emotion in EMOTIONS:
+            axis.plot(one.time, 100 * one[emotion], color=COLOURS[emotion], label=emotion, linewidth=2)
+        axis.set(title=f"face {face}", ylabel="probability (%)", ylim=(-3, 103))
+    axes[-1, 0].set_xlabel("time (s)")
+    axes[0, 0].legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    figure.tight_layout()
     return stamp(figure, source)

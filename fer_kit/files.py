@@ -4,8 +4,6 @@ import contextlib
 import json
 from pathlib import Path
 
-import numpy as np
-
 
 @contextlib.contextmanager
 def replacing(path):
@@ -31,23 +29,6 @@ def read_json(path):
         return json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is damaged ({error}); train again with retrain=True") from error
-
-
-def read_predictions(path):
-    """Return what `write_predictions` wrote, as a dict of arrays."""
-    with np.load(path, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
-
-
-def write_predictions(path, faces, probabilities, **more):
-    """Write probabilities (N, K) of `faces` with their labels, usages and file names, all or nothing.
-
-    Probabilities are rounded to 5 decimals, which halves the file.
-    """
-    known = {"labels": faces.labels, "usage": faces.usage, "files": faces.files}
-    rounded = np.round(probabilities, 5).astype(np.float32)
-    with replacing(path) as file:
-        np.savez_compressed(file, probabilities=rounded, **known, **more)
 
 
 def write_json(path, data):

@@ -6,6 +6,8 @@ from functools import partial
 import keras
 from keras.layers import BatchNormalization
 
+from fer_kit.layers import all_layers
+
 
 @contextlib.contextmanager
 def fused_normalisation(model):
@@ -16,7 +18,7 @@ def fused_normalisation(model):
     the same, but for rounding (benchmarks/training_speed.py). Layers, weights and files stay Keras' own, and
     inference is untouched. On JAX, whose compiler joins operations itself, and on torch nothing happens.
     """
-    layers = [layer for layer in model._flatten_layers() if _can_be_fused(layer)]
+    layers = [layer for layer in all_layers(model) if _can_be_fused(layer)]
     for layer in layers:
         layer.call = partial(_normalise, layer)
     try:

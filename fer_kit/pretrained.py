@@ -1,8 +1,10 @@
 """Trained weights that come with the kit, each with a card that says what it is good for and what not."""
 
+import contextlib
 import difflib
 import io
 import json
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -10,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_kit.files import read_json, replacing, write_json
-from fer_kit.portable import portable_config
-from fer_kit.records import Run, load_model
+from fer_kit.portable import copy_portable, portable_config, written_by
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where NAME.keras lies, with its card NAME.json and the same in words, NAME.md."""
@@ -38,25 +39,54 @@ def card(name="kit-small"):
     return read_json(_file(name, ".json"))
 
 
-def open_model(model):
-    """Return (the Keras model, its Run or None) for a model, a run folder, a `.keras` file or a shipped name.
+def load_model(path):
+    """Return the Keras model of a `.keras` file without running any Python code that came with it.
 
-    Where a path and a name are the same, the path wins. Raises FileNotFoundError when it is neither, and as
-    `records.load_model` does.
+    Files of a newer Keras are read too, unless they need what is new in it. Raises FileNotFoundError, or
+    ValueError, naming the file and the two versions of Keras, when it is corrupt, truncated or no Keras
+    model, or holds a Lambda layer.
     """
-    if isinstance(model, Run):
-        return model.model(), model
-    if not isinstance(model, (str, Path)):
-        return model, None
-    if Path(model).is_dir():
-        run = Run.open(model)
-        return run.model(), run
-    if Path(model).exists() or Path(model).suffix == ".keras":
-        return load_model(model), None
+    import keras
+
+    if not Path(path).exists():
+        raise FileNotFoundError(f"there is no model {path}")
     try:
-        return load_pretrained(str(model)), None
-    except ValueError as error:
-        raise FileNotFoundError(f"there is no run folder or file {model}, and {error}") from None
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        if "ambda" in str(error):
+            raise ValueError(
+                f"{path} has a Lambda layer: Python code of whoever wrote the file. It is not run; "
+                "ask for a model made of ordinary layers"
+            ) from error
+        with contextlib.suppress(Exception):
+            return _load_portable(path)
+        raise ValueError(_unreadable(path, str(error))) from error
+
+
+def _load_portable(path):
+    """Return the model of a `.keras` file that a newer Keras wrote."""
+    import keras
+
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "model.keras"
+        copy_portable(path, copy)
+        return keras.saving.load_model(copy, compile=False, safe_mode=True)
+
+
+def _unreadable(path, reason):
+    import keras
+
+    writer = written_by(path)
+    reason = reason if len(reason) < 300 else f"{reason[:300]} ..."
+    between = f" (written by Keras {writer}, read by Keras {keras.__version__})" if writer else ""
+    advice = "it may be cut off. Copy or train it again"
+    if writer and _number(writer) > _number(keras.__version__):
+        advice = f"install keras>={writer}, or train it again here"
+    return f"{path} cannot be read as a Keras model{between}; {advice} ({reason})"
+
+
+def _number(version):
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def ship(model, name, about, folder=WEIGHTS):

@@ -15,14 +15,13 @@ import datetime
 import importlib.metadata
 import json
 import re
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from fer_kit.files import read_json, read_predictions, replacing, write_json
-from fer_kit.portable import copy_portable, written_by
+from fer_kit.files import read_json, replacing, write_json
+from fer_kit.pretrained import load_model, load_pretrained
 from fer_kit.recipes import differences
 
 SMALL = ("config.json", "provenance.json", "history.csv", "metrics.json", "predictions.npz", "private.npz")
@@ -156,6 +155,44 @@ class Run:
         write_json(self.folder / "metrics.json", metrics)
 
 
+def open_model(model):
+    """Return (the Keras model, its Run or None) for a model, a run folder, a `.keras` file or a shipped name.
+
+    Where a path and a name are the same, the path wins. Raises FileNotFoundError when it is neither, and as
+    `load_model` does.
+    """
+    if isinstance(model, Run):
+        return model.model(), model
+    if not isinstance(model, (str, Path)):
+        return model, None
+    if Path(model).is_dir():
+        run = Run.open(model)
+        return run.model(), run
+    if Path(model).exists() or Path(model).suffix == ".keras":
+        return load_model(model), None
+    try:
+        return load_pretrained(str(model)), None
+    except ValueError as error:
+        raise FileNotFoundError(f"there is no run folder or file {model}, and {error}") from None
+
+
+def read_predictions(path):
+    """Return what `write_predictions` wrote, as a dict of arrays."""
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def write_predictions(path, faces, probabilities, **more):
+    """Write probabilities (N, K) of `faces` with their labels, usages and file names, all or nothing.
+
+    Probabilities are rounded to 5 decimals, which halves the file.
+    """
+    known = {"labels": faces.labels, "usage": faces.usage, "files": faces.files}
+    rounded = np.round(probabilities, 5).astype(np.float32)
+    with replacing(path) as file:
+        np.savez_compressed(file, probabilities=rounded, **known, **more)
+
+
 def keep(run, name, records=RECORDS):
     """Copy the small files of a `Run`, all but its model, into the folder of records and return the copy.
 
@@ -212,56 +249,6 @@ def begin(folder, config, retrain=False):
             "Give another folder as out, or retrain=True to replace that run"
         )
     return run
-
-
-def load_model(path):
-    """Return the Keras model of a `.keras` file without running any Python code that came with it.
-
-    Files of a newer Keras are read too, unless they need what is new in it. Raises FileNotFoundError, or
-    ValueError, naming the file and the two versions of Keras, when it is corrupt, truncated or no Keras
-    model, or holds a Lambda layer.
-    """
-    import keras
-
-    if not Path(path).exists():
-        raise FileNotFoundError(f"there is no model {path}")
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        if "ambda" in str(error):
-            raise ValueError(
-                f"{path} has a Lambda layer: Python code of whoever wrote the file. It is not run; "
-                "ask for a model made of ordinary layers"
-            ) from error
-        with contextlib.suppress(Exception):
-            return _load_portable(path)
-        raise ValueError(_unreadable(path, str(error))) from error
-
-
-def _load_portable(path):
-    """Return the model of a `.keras` file that a newer Keras wrote."""
-    import keras
-
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "model.keras"
-        copy_portable(path, copy)
-        return keras.saving.load_model(copy, compile=False, safe_mode=True)
-
-
-def _unreadable(path, reason):
-    import keras
-
-    writer = written_by(path)
-    reason = reason if len(reason) < 300 else f"{reason[:300]} ..."
-    between = f" (written by Keras {writer}, read by Keras {keras.__version__})" if writer else ""
-    advice = "it may be cut off. Copy or train it again"
-    if writer and _number(writer) > _number(keras.__version__):
-        advice = f"install keras>={writer}, or train it again here"
-    return f"{path} cannot be read as a Keras model{between}; {advice} ({reason})"
-
-
-def _number(version):
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def versions():

@@ -4,7 +4,6 @@ A layer of a nested backbone does not belong to the outer model's graph, so that
 layer.output)` fails for it. Here layers are listened to while the model runs, which works for all of them.
 """
 
-import difflib
 import warnings
 from contextlib import ExitStack, contextmanager
 
@@ -12,23 +11,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-
-def all_layers(model):
-    """Yield the layers of a model from input to output, those of nested models in their place."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from all_layers(layer)
-        else:
-            yield layer
-
-
-def find_layer(model, name):
-    """Return the layer called `name`, nested or not. Raises ValueError with the nearest names."""
-    found = {layer.name: layer for layer in all_layers(model)}
-    if name not in found:
-        near = difflib.get_close_matches(name, found, n=3, cutoff=0.3) or list(found)[-3:]
-        raise ValueError(f"{model.name} has no layer {name!r}; try {', '.join(near)}")
-    return found[name]
+from fer_kit.layers import all_layers, find_layer
 
 
 def last_convolution(model):

@@ -7,11 +7,11 @@ from dataclasses import asdict, replace
 import keras
 
 from fer_kit import callbacks, devices, distillation, models, records, settings
-from fer_kit.adam import fused_adam
 from fer_kit.augment import class_weights
 from fer_kit.averages import Averages
 from fer_kit.batches import Batches, choose_faces, usage_in_words
-from fer_kit.files import replacing, write_json, write_predictions
+from fer_kit.files import replacing, write_json
+from fer_kit.layers import precision_of
 from fer_kit.losses import make_loss
 from fer_kit.normalisation import fused_normalisation
 from fer_kit.recipes import find_recipe, make_optimiser
@@ -47,7 +47,7 @@ def fit(
     `validation`: another FaceSet to select on, for a report's protocol; PrivateTest is touched only if it
     is in there, and then the record says so. `epochs`: another number than the recipe's. `precision`: see
     `devices.choose_precision`. `share_over`: see `devices.share`. `teacher`: what a recipe with a teacher
-    learns from, a model, what `pretrained.open_model` opens, or a list of them. `tensorboard`: write logs to
+    learns from, a model, what `records.open_model` opens, or a list of them. `tensorboard`: write logs to
     out/tensorboard. `callbacks`: more Keras callbacks, called each time before the epoch is saved.
 
     Raises ValueError for an unknown name, an empty split, a model with another number of outputs than
@@ -96,7 +96,7 @@ def _prepare(model, variant, recipe, learnt, seed, precision):
         policy, reason = devices.choose_precision(precision, model in models.SEPARABLE)
         with devices.precision_policy(policy):
             model = models.build(model, len(learnt.names), **variant)
-    print(f"Training {model.name} on {devices.describe()} in {devices.precision_of(model)} ({reason})")
+    print(f"Training {model.name} on {devices.describe()} in {precision_of(model)} ({reason})")
     if model.output_shape[-1] != len(learnt.names):
         raise ValueError(
             f"{model.name} has {model.output_shape[-1]} outputs, the faces {len(learnt.names)} emotions: "
@@ -127,7 +127,7 @@ def _write_provenance(run, model, faces, learnt, selecting, seed):
         "profile": settings.profile().name,
         "seed": seed,
         "device": devices.describe(),
-        "precision": devices.precision_of(model),
+        "precision": precision_of(model),
         "backend": keras.backend.backend(),
         "versions": records.versions(),
         "started": run.provenance["started"] if path.exists() else records.now(),
@@ -153,7 +153,7 @@ def _train(run, model, recipe, learnt, selecting, seed, targets, tensorboard, mo
     progress = callbacks.Progress(own["best"], usage_in_words(selecting), run.best_accuracy)
     start = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.start_epoch(epoch))
     try:
-        with fused_normalisation(model), fused_adam(model.optimizer):
+        with fused_normalisation(model):
             model.fit(
                 batches.as_fit_takes_them(),
                 validation_data=validating.as_fit_takes_them(),
@@ -204,7 +204,7 @@ def _end(run, status, **more):
 def _finish(run, selecting):
     """Write predictions and metrics of the best model; from here on the run counts as finished."""
     probabilities = run.model().predict(selecting.x, batch_size=256, verbose=0)
-    write_predictions(run.folder / "predictions.npz", selecting, probabilities)
+    records.write_predictions(run.folder / "predictions.npz", selecting, probabilities)
     accuracy = float((probabilities.argmax(1) == selecting.labels).mean())
     score = {usage_in_words(selecting): {"faces": len(selecting), "accuracy": accuracy}}
     _end(run, "finished", scores=run.metrics["scores"] | score)

@@ -11,7 +11,8 @@ from keras.layers import BatchNormalization
 from fer_kit.backbones import Backbone, classifier, feature_head
 from fer_kit.balance import with_copies
 from fer_kit.frozen_features import Features
-from fer_kit.records import Run, load_model
+from fer_kit.pretrained import load_model
+from fer_kit.records import Run
 from fer_kit.training import fit
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fer_kit import camera, timeline
+from fer_kit import camera, face_plots, timeline
 from fer_kit.annotate import annotate, video
 from fer_kit.camera import decode, frames
 from fer_kit.emotions import COLOURS, EMOTIONS
@@ -317,7 +317,7 @@ def test_emotions_over_time_draws_the_faces_seen_longest():
         for second in range(6)
         for row in timeline.rows(second, [result(number=k) for k in range(1, 7) if k > second or k == 6])
     ]
-    figure = timeline.emotions_over_time(pd.DataFrame(rows), source="a film", most=2)
+    figure = face_plots.emotions_over_time(pd.DataFrame(rows), source="a film", most=2)
     axes = figure.axes
     assert [axis.get_title() for axis in axes] == ["face 5", "face 6"]
     assert axes[1].get_xlabel() == "time (s)" and "%" in axes[0].get_ylabel()
@@ -327,7 +327,7 @@ def test_emotions_over_time_draws_the_faces_seen_longest():
 
 def test_nothing_seen_is_nothing_to_draw():
     with pytest.raises(ValueError, match="no face"):
-        timeline.emotions_over_time(pd.DataFrame(columns=timeline.COLUMNS))
+        face_plots.emotions_over_time(pd.DataFrame(columns=timeline.COLUMNS))
 
 
 def test_a_long_run_keeps_memory_flat(tmp_path):

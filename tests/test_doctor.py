@@ -14,7 +14,6 @@ from fer_kit.doctor.match import match
 from fer_kit.doctor.near_duplicates import close_pairs, dhash, nearest
 from fer_kit.doctor.quality import is_blank, measure
 from fer_kit.doctor.signatures import REFERENCE, Signatures
-from fer_kit.doctor_plots import show
 from fer_kit.faceset import FaceSet
 from fer_kit.sample import draw_sample
 
@@ -305,8 +304,6 @@ def test_a_report_prints_as_json_and_as_text_and_draws(original, stranger):
     assert set(stored["findings"][0]) == {"id", "severity", "message"}
     assert stored["counts"]["Training"]["happy"] > stored["counts"]["Training"]["disgust"]
     assert "WARNING blank:" in str(report)
-    for figure in show(report, original):
-        assert figure.get_suptitle() or figure.axes[0].get_title()
 
 
 def test_examine_takes_tiny_sets(original, stranger):

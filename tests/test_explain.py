@@ -9,6 +9,7 @@ from keras import layers
 from fer_kit import explain, explain_plots, saliency
 from fer_kit.evaluation import Scores
 from fer_kit.faceset import FaceSet
+from fer_kit.layers import all_layers
 
 CORNERS = {0: (slice(4, 14), slice(4, 14)), 1: (slice(34, 44), slice(34, 44))}
 
@@ -116,7 +117,7 @@ def test_explaining_leaves_the_model_as_it_was(model):
     explain.guided_backpropagation(model, data.images)
     with pytest.raises(ValueError):
         explain.grad_cam(model, data.images[:, :20])
-    for layer in saliency.all_layers(model):
+    for layer in all_layers(model):
         assert "call" not in vars(layer)
     np.testing.assert_array_equal(model.predict(data.x, verbose=0), before)
 

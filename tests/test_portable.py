@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from fer_kit import models, pretrained, records
+from fer_kit import models, pretrained
 from fer_kit.portable import NEWER, copy_portable, portable_config, written_by
 from fer_kit.training import fit
 
@@ -53,7 +53,7 @@ def test_a_copy_answers_alike(tmp_path, faces):
     model = models.build("kit-small")
     model.save(tmp_path / "new.keras")
     copy_portable(tmp_path / "new.keras", tmp_path / "old.keras")
-    read = records.load_model(tmp_path / "old.keras")
+    read = pretrained.load_model(tmp_path / "old.keras")
     np.testing.assert_array_equal(*(m.predict(faces.x[:8], verbose=0) for m in (model, read)))
 
 
@@ -70,7 +70,7 @@ def test_a_file_of_a_newer_keras_is_read(tmp_path, monkeypatch):
     )
     with pytest.raises(Exception, match="of_the_future"):
         keras.saving.load_model(tmp_path / "future.keras")
-    assert records.load_model(tmp_path / "future.keras").count_params()
+    assert pretrained.load_model(tmp_path / "future.keras").count_params()
 
 
 def test_an_unreadable_file_names_both_versions_in_few_words(tmp_path):
@@ -83,7 +83,7 @@ def test_an_unreadable_file_names_both_versions_in_few_words(tmp_path):
     with pytest.raises(
         ValueError, match=rf"strange.keras cannot be read .*written by Keras {keras.__version__}, read by"
     ) as raised:
-        records.load_model(tmp_path / "strange.keras")
+        pretrained.load_model(tmp_path / "strange.keras")
     assert len(str(raised.value)) < 800
 
 
@@ -98,7 +98,7 @@ def test_a_file_of_a_newer_keras_that_needs_it_asks_for_that_keras(tmp_path):
                 content = content.replace('"filters"', '"unheard_of": 1, "filters"')
             new.writestr(entry, content)
     with pytest.raises(ValueError, match=r"install keras>=3\.99\.0"):
-        records.load_model(tmp_path / "n.keras")
+        pretrained.load_model(tmp_path / "n.keras")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"hello"])
@@ -106,4 +106,4 @@ def test_what_is_no_model_has_no_version(tmp_path, content):
     (tmp_path / "no.keras").write_bytes(content)
     assert written_by(tmp_path / "no.keras") is None
     with pytest.raises(ValueError, match="no.keras cannot be read as a Keras model"):
-        records.load_model(tmp_path / "no.keras")
+        pretrained.load_model(tmp_path / "no.keras")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_kit import records
+from fer_kit import pretrained, records
 from fer_kit.files import replacing
 from fer_kit.records import Run
 
@@ -111,7 +111,7 @@ def test_a_lambda_layer_in_a_model_file_is_not_run(tmp_path):
     x = keras.layers.Lambda(lambda x: print("I was run") or x)(faces)
     keras.Model(faces, keras.layers.Flatten()(x)).save(tmp_path / "theirs.keras")
     with pytest.raises(ValueError, match="theirs.keras has a Lambda layer.*not run"):
-        records.load_model(tmp_path / "theirs.keras")
+        pretrained.load_model(tmp_path / "theirs.keras")
 
 
 def test_a_damaged_json_file_is_named(run):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from fer_kit import callbacks, devices, training
 from fer_kit.batches import Batches
+from fer_kit.layers import precision_of
 from fer_kit.recipes import RECIPES, Recipe, find_recipe, make_optimiser
 from fer_kit.sample import draw_sample
 
@@ -303,7 +304,7 @@ def test_a_model_is_built_in_the_precision_asked_for(few, tmp_path, monkeypatch)
     monkeypatch.setattr(training.models, "build", lambda name, emotions: small_model(emotions))
     run = fit(few, tmp_path / "run", model="small", epochs=1, precision="mixed_bfloat16")
     assert run.provenance["precision"] == "mixed_bfloat16"
-    assert devices.precision_of(small_model()) == "float32"
+    assert precision_of(small_model()) == "float32"
     assert run.predictions["probabilities"].dtype == np.float32
 
 

@@ -196,7 +196,7 @@ def add_export(commands):
 def export(options):
     """Export, and say what was written."""
     from fer_kit.export import export as write
-    from fer_kit.pretrained import open_model
+    from fer_kit.records import open_model
 
     path = write(open_model(options.model)[0], options.to, options.out)
     print(f"{path}, {path.stat().st_size / 1024:.0f} KiB: faces uint8 (N, 48, 48, 1) to probabilities")

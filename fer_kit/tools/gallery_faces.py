@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 
 from fer_kit import face_plots
+from fer_kit.console import quiet
 from fer_kit.detection import DETECTORS, find_detector
 from fer_kit.frames import to_rgb
-from fer_kit.session import quiet
 from fer_kit.video import FACE, portrait
 
 

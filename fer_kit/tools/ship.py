@@ -7,7 +7,8 @@ from fer_kit import pretrained
 from fer_kit.cost import multiply_accumulates
 from fer_kit.evaluation import predict
 from fer_kit.files import replacing
-from fer_kit.records import Run, load_model
+from fer_kit.pretrained import load_model
+from fer_kit.records import Run
 from fer_kit.sample import draw_sample
 
 LIMIT = 0.002

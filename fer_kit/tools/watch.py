@@ -14,7 +14,7 @@ from fer_kit.camera import frames
 from fer_kit.detection import find_detector
 from fer_kit.export import SUFFIXES, fast, load_exported
 from fer_kit.faces import FacePipeline
-from fer_kit.pretrained import open_model
+from fer_kit.records import open_model
 from fer_kit.timeline import table
 
 PICTURE_SIDE = 1280
@@ -56,7 +56,7 @@ def watch(source, out=None, model="kit-small", detector="mtcnn", classify=None):
 def classifier(model="kit-small"):
     """Return the function from faces uint8 (N, 48, 48) to probabilities (N, 7) of a model.
 
-    `model` is what `pretrained.open_model` takes, or a file that `export` wrote.
+    `model` is what `records.open_model` takes, or a file that `export` wrote.
     """
     if Path(model).suffix in SUFFIXES.values():
         return load_exported(model)

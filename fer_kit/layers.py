@@ -1,0 +1,31 @@
+"""The layers of a model at any depth: all of them, one by its name, and what they compute in."""
+
+import difflib
+
+import keras
+
+
+def all_layers(model):
+    """Yield the layers of a model from input to output, those of nested models in their place."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from all_layers(layer)
+        else:
+            yield layer
+
+
+def find_layer(model, name):
+    """Return the layer called `name`, nested or not. Raises ValueError with the nearest names."""
+    found = {layer.name: layer for layer in all_layers(model)}
+    if name not in found:
+        near = difflib.get_close_matches(name, found, n=3, cutoff=0.3) or list(found)[-3:]
+        raise ValueError(f"{model.name} has no layer {name!r}; try {', '.join(near)}")
+    return found[name]
+
+
+def precision_of(model):
+    """Return the name of the dtype policy that most of the model's layers with weights were built under."""
+    learning = [layer for layer in all_layers(model) if layer.trainable_variables]
+    holding = [layer for layer in all_layers(model) if layer.weights]  # where all layers are frozen
+    policies = [layer.dtype_policy.name for layer in learning or holding]
+    return max(set(policies), key=policies.count) if policies else "float32"
