@@ -10,8 +10,8 @@ import time
 
 import numpy as np
 
-from fer_kit.models import build
-from fer_kit.sample import draw_sample
+from fer_kit.data.sample.people import draw_sample
+from fer_kit.models.zoo import build
 
 BATCH, ROUNDS = 64, 25
 

@@ -20,9 +20,9 @@ from chromium import jupyterlab, launch, open_notebook, run_cell, write_film  # 
 CELLS = """
 import resource
 import time
-from fer_kit.browser_camera import BrowserCamera
-from fer_kit.export import fast
-from fer_kit.faces import FacePipeline
+from fer_kit.camera.browser import BrowserCamera
+from fer_kit.models.exporting import fast
+from fer_kit.camera.pipeline import FacePipeline
 from fer_kit.tools.watch import classifier
 
 model = {model!r}

@@ -16,9 +16,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from fer_kit import load_faces
-from fer_kit.classical import fit_baselines
-from fer_kit.descriptors import DESCRIPTORS, find_descriptor
-from fer_kit.hinge import HingeSVM
+from fer_kit.studies.classical.comparison import fit_baselines
+from fer_kit.studies.classical.descriptors import DESCRIPTORS, find_descriptor
+from fer_kit.studies.classical.hinge import HingeSVM
 
 
 def main():

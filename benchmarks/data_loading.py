@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fer_kit.dataset import load_faces
-from fer_kit.doctor import examine
-from fer_kit.sample import draw_sample
+from fer_kit.data.doctor import examine
+from fer_kit.data.loading import load_faces
+from fer_kit.data.sample.people import draw_sample
 
 
 def usual_folders(folder):
@@ -59,7 +59,7 @@ def seconds(work, *arguments, times=3):
 
 def peak_megabytes(path):
     """Peak memory of a fresh process that reads `path` without the cache (Linux)."""
-    code = f"from fer_kit.dataset import load_faces; load_faces({str(path)!r}, cache=False); "
+    code = f"from fer_kit.data.loading import load_faces; load_faces({str(path)!r}, cache=False); "
     code += "print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return int(done.stdout) / 1024

@@ -7,8 +7,8 @@ import resource
 import sys
 import time
 
-from fer_kit.dataset import load_faces
-from fer_kit.doctor import examine
+from fer_kit.data.doctor import examine
+from fer_kit.data.loading import load_faces
 
 PATHS = ("sample", *sys.argv[1:2])
 

@@ -17,16 +17,16 @@ from pathlib import Path
 import numpy as np
 
 from fer_kit import build
-from fer_kit.annotate import video
-from fer_kit.camera import frames
-from fer_kit.console import quiet
-from fer_kit.detection import find_detector
-from fer_kit.export import export, fast, load_exported
-from fer_kit.faces import FacePipeline, draw_faces
-from fer_kit.frames import overlap
-from fer_kit.records import Run
-from fer_kit.tracking import FaceTracker
-from fer_kit.video import moving_faces
+from fer_kit.camera.annotation import video
+from fer_kit.camera.boxes import overlap
+from fer_kit.camera.demo import moving_faces
+from fer_kit.camera.detection import find_detector
+from fer_kit.camera.pipeline import FacePipeline, draw_faces
+from fer_kit.camera.sources import frames
+from fer_kit.camera.tracking import FaceTracker
+from fer_kit.models.exporting import export, fast, load_exported
+from fer_kit.runtime.quiet import quiet
+from fer_kit.training.records import Run
 
 WARM = 12  # frames that are not counted: compilation, first tracks
 PAGE = 4096

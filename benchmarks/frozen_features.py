@@ -19,13 +19,13 @@ from pathlib import Path
 
 import keras
 
-from fer_kit import devices
-from fer_kit.backbones import classifier, feature_extractor, load_backbone
-from fer_kit.layers import precision_of
-from fer_kit.recipes import RECIPES
-from fer_kit.sample import draw_sample
-from fer_kit.training import fit
-from fer_kit.transfer import train_head
+from fer_kit.data.sample.people import draw_sample
+from fer_kit.models.backbones import classifier, feature_extractor, load_backbone
+from fer_kit.models.layers import precision_of
+from fer_kit.runtime import devices
+from fer_kit.training.loop import fit
+from fer_kit.training.recipes import RECIPES
+from fer_kit.training.transfer import train_head
 
 EPOCHS = 30
 RECIPE = replace(RECIPES["murphy-base"], epochs=EPOCHS, early_stopping=None)

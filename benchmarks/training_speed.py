@@ -16,12 +16,14 @@ import time
 
 import numpy as np
 
-from fer_kit import callbacks, devices, models
-from fer_kit.augment import augment_face
-from fer_kit.batches import Batches
-from fer_kit.normalisation import fused_normalisation
-from fer_kit.recipes import find_recipe, make_optimiser
-from fer_kit.sample import draw_sample
+from fer_kit.data.augment import augment_face
+from fer_kit.data.sample.people import draw_sample
+from fer_kit.models import zoo
+from fer_kit.runtime import devices
+from fer_kit.training import callbacks
+from fer_kit.training.batches import Batches
+from fer_kit.training.recipes import find_recipe, make_optimiser
+from fer_kit.training.speedups import fused_normalisation
 
 
 class HostBatches(Batches):
@@ -37,7 +39,7 @@ class HostBatches(Batches):
 def compiled(name, precision, augment, recipe):
     """Return the model, compiled as in `training.fit`; `augment=None` leaves augmentation to the host."""
     with devices.precision_policy(precision):
-        model = models.build(name, augment=augment)
+        model = zoo.build(name, augment=augment)
     loss = "categorical_crossentropy"
     model.compile(make_optimiser(recipe, 100), loss, metrics=["accuracy"], jit_compile=False)
     return model
@@ -84,7 +86,7 @@ def main():
     recipe = find_recipe("hejslet")
     drawn = draw_sample(options.faces * 5 // 4 + 100).training
     faces = drawn[: options.faces // recipe.batch_size * recipe.batch_size]
-    precision, reason = devices.choose_precision(separable=options.model in models.SEPARABLE)
+    precision, reason = devices.choose_precision(separable=options.model in zoo.SEPARABLE)
     print(f"{options.model}, {len(faces)} faces, {devices.describe()}; the kit takes {precision}: {reason}")
 
     plain = contextlib.nullcontext

@@ -54,8 +54,8 @@ def measure(feed, count, rounds=3):
 
 
 def compare_pipelines(count):
-    from fer_kit.batches import Batches
-    from fer_kit.sample import draw_sample
+    from fer_kit.data.sample.people import draw_sample
+    from fer_kit.training.batches import Batches
 
     faces = draw_sample(count * 5 // 4 + 100).training.sample(count)
     batches = Batches(faces, BATCH)
@@ -75,9 +75,9 @@ def compare_pipelines(count):
 EXTRACTION = """
 import sys, tempfile
 import numpy as np
-from fer_kit.backbones import load_backbone
-from fer_kit.faceset import FaceSet
-from fer_kit.frozen_features import extract
+from fer_kit.models.backbones import load_backbone
+from fer_kit.data.faceset import FaceSet
+from fer_kit.training.features import extract
 name, size, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 images = np.random.default_rng(0).integers(0, 256, (count, 48, 48), np.uint8)
 faces = FaceSet(images, np.zeros(count, int), "Training", source="noise")

@@ -1,34 +1,37 @@
-"""A small kit for teaching facial expression recognition on FER-2013.
+"""A kit for teaching facial expression recognition on FER-2013.
 
-The names below are loaded when they are first used, so that `import fer_kit` is instant and what needs
-Keras is imported only by those who train.
+runtime      settings, devices, files
+data         faces: loading, augmenting, balancing; the drawn sample; the doctor
+models       networks: building, loading trained ones, exporting
+training     fit, recipes, records
+evaluation   scores and explanations
+studies      experiments of single lessons
+camera       detection, tracking, the live demo
+plots        every figure
+session      what a notebook does first; reports: figures and numbers beside the reports' own
+tools        the command line
+
+The names below are loaded when they are first used, so that `import fer_kit` is instant and what needs Keras
+is imported only by those who train.
 """
 
-import importlib
+from fer_kit.runtime.lazy import face
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "EMOTIONS": "emotions",
-    "FaceSet": "faceset",
-    "build": "models",
-    "check_hardware": "session",
-    "evaluate": "evaluation",
-    "examine": "doctor",
-    "fit": "training",
-    "load_faces": "dataset",
-    "load_pretrained": "pretrained",
-    "setup": "session",
-}
-
-__all__ = sorted(_HOME)  # noqa: PLE0605
-
-
-def __getattr__(name):
-    if name not in _HOME:
-        raise AttributeError(f"module 'fer_kit' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"fer_kit.{_HOME[name]}"), name)
-
-
-def __dir__():
-    return sorted([*globals(), *_HOME])
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "data": "EMOTIONS FaceSet examine load_faces",
+        "models": "build load_pretrained",
+        "training": "RECIPES fit",
+        "evaluation": "evaluate",
+        "runtime": "output_dir profile",
+        "session": "check_hardware setup",
+        "reports": "show_figure show_item",
+        "studies": "",
+        "camera": "",
+        "plots": "",
+        "tools": "",
+    },
+)

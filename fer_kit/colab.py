@@ -9,8 +9,8 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
-from fer_kit import settings
-from fer_kit.fetch import fetch
+from fer_kit.data.fetch import fetch
+from fer_kit.runtime import settings
 
 EXTRAS = ("fetch", "classical", "tuning", "faces", "camera")
 """The extras that lessons need, beside what the kit itself needs."""

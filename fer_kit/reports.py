@@ -15,7 +15,7 @@ import html
 import io
 from dataclasses import dataclass
 
-from fer_kit.settings import profile
+from fer_kit.runtime.settings import profile
 
 RESULT_TYPE = "application/vnd.fer-kit.result+json"
 FIGURE_TYPE = "application/vnd.fer-kit.figure+json"

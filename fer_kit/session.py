@@ -5,13 +5,13 @@ import os
 import platform
 from importlib import metadata
 
-from fer_kit import settings
-from fer_kit.console import quiet
+from fer_kit.runtime import settings
+from fer_kit.runtime.quiet import quiet
 
 
 def setup():
     """Set the plot style; print versions and profile, so that no output is mistaken for another."""
-    from fer_kit.plots import use_style
+    from fer_kit.plots.base import use_style
 
     use_style()
     with quiet():
@@ -25,7 +25,7 @@ def setup():
 def check_hardware():
     """Print what Keras will compute on; warn, and never fail, when that is not a GPU."""
     with quiet():
-        from fer_kit import devices
+        from fer_kit.runtime import devices
 
         gpus = devices.gpus()
     if gpus:

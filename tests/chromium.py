@@ -13,7 +13,7 @@ import urllib.request
 import cv2
 import nbformat
 
-from fer_kit.video import moving_faces
+from fer_kit.camera.demo import moving_faces
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [

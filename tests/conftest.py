@@ -20,7 +20,7 @@ def real_archive():
 @pytest.fixture(scope="session")
 def faces():
     """A small piece of the built-in sample."""
-    from fer_kit.sample import draw_sample
+    from fer_kit.data.sample.people import draw_sample
 
     return draw_sample(700)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
-from fer_kit.augment import (
+from fer_kit.data.augment import (
     augment_disgust,
     augment_face,
     augmentation_layers,

@@ -1,12 +1,12 @@
-"""`python -m fer_kit badges`: one address, written into every badge and clone line."""
+"""`python -m maintain badges`: one address, written into every badge and clone line."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from fer_kit.tools import cli
-from fer_kit.tools.badges import address_of, texts, with_address, write_badges
+from maintain.__main__ import main as maintain_main
+from maintain.badges import address_of, texts, with_address, write_badges
 
 ROOT = Path(__file__).parents[1]
 ELSEWHERE = "https://github.com/a-school/faces.2026"
@@ -31,7 +31,7 @@ def test_the_repository_is_up_to_date():
     stale = [
         path for path in texts(ROOT) if with_address(path.read_text(), address_of(ROOT)) != path.read_text()
     ]
-    assert not stale, f"{stale} hold another address than pyproject.toml: run `python -m fer_kit badges`"
+    assert not stale, f"{stale} hold another address than pyproject.toml: run `python -m maintain badges`"
 
 
 def test_another_address_reaches_every_notebook_and_comes_back(copy):
@@ -74,8 +74,8 @@ def test_an_address_that_colab_cannot_open(copy, address):
 
 def test_the_command_says_what_changed(copy, capsys, monkeypatch):
     monkeypatch.chdir(copy)
-    assert cli.main(["badges"]) == 0
+    assert maintain_main(["badges"]) == 0
     assert "All badges and clone lines are right." in capsys.readouterr().out
     move(copy, ELSEWHERE)
-    assert cli.main(["badges"]) == 0
+    assert maintain_main(["badges"]) == 0
     assert "00_start_here.ipynb" in capsys.readouterr().out

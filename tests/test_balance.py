@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_kit.balance import balance, balance_train_folder, multiply, originals
-from fer_kit.dataset import load_faces
-from fer_kit.emotions import EMOTIONS
-from fer_kit.faceset import FaceSet
+from fer_kit.data.balancing import balance, balance_train_folder, multiply, originals
+from fer_kit.data.emotions import EMOTIONS
+from fer_kit.data.faceset import FaceSet
+from fer_kit.data.loading import load_faces
 
 
 @pytest.fixture

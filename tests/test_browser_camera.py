@@ -27,11 +27,11 @@ from chromium import (
     write_film,
 )
 
-from fer_kit.browser_camera import SCRIPT
-from fer_kit.camera import decode
-from fer_kit.emotions import COLOURS, EMOTIONS
-from fer_kit.faces import FaceResult
-from fer_kit.frames import overlap
+from fer_kit.camera.boxes import overlap
+from fer_kit.camera.browser import SCRIPT
+from fer_kit.camera.pipeline import FaceResult
+from fer_kit.camera.sources import decode
+from fer_kit.data.emotions import COLOURS, EMOTIONS
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright, which drives the browser")
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="no Chromium: apt-get install chromium")
@@ -195,9 +195,9 @@ def test_a_cell_that_is_cleared_releases_the_camera(browser, site):
 
 SETUP = f"""
 import json
-from fer_kit.browser_camera import BrowserCamera
-from fer_kit.emotions import EMOTIONS
-from fer_kit.faces import FacePipeline
+from fer_kit.camera.browser import BrowserCamera
+from fer_kit.data.emotions import EMOTIONS
+from fer_kit.camera.pipeline import FacePipeline
 
 {inspect.getsource(number_of)}
 
@@ -308,7 +308,7 @@ def face(box=(100, 120, 80, 90)):
 
 
 def test_colab_gives_frames_in_a_loop_and_draws_the_answers(colab):
-    from fer_kit.colab_camera import ColabCamera
+    from fer_kit.camera.colab import ColabCamera
 
     camera, times, numbers = ColabCamera(), [], []
     for seconds, frame in camera:
@@ -327,7 +327,7 @@ def test_colab_gives_frames_in_a_loop_and_draws_the_answers(colab):
 
 
 def test_colab_releases_the_camera_when_the_loop_is_left(colab):
-    from fer_kit.colab_camera import ColabCamera
+    from fer_kit.camera.colab import ColabCamera
 
     def look():
         for _ in ColabCamera():
@@ -341,14 +341,14 @@ def test_colab_releases_the_camera_when_the_loop_is_left(colab):
 
 @pytest.mark.parametrize("browser", [(ALLOWED,)], indirect=True, ids=["none"])
 def test_colab_without_a_camera_says_so(colab):
-    from fer_kit.colab_camera import ColabCamera
+    from fer_kit.camera.colab import ColabCamera
 
     with pytest.raises(OSError, match="No camera was found"):
         next(iter(ColabCamera()))
 
 
 def test_outside_of_colab_the_other_camera_is_named(monkeypatch):
-    from fer_kit.colab_camera import ColabCamera
+    from fer_kit.camera.colab import ColabCamera
 
     monkeypatch.setitem(sys.modules, "google.colab", None)
     with pytest.raises(ImportError, match="BrowserCamera"):

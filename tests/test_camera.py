@@ -14,14 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fer_kit import camera, face_plots, timeline
-from fer_kit.annotate import annotate, video
-from fer_kit.camera import decode, frames
-from fer_kit.emotions import COLOURS, EMOTIONS
-from fer_kit.faces import FacePipeline, FaceResult
-from fer_kit.frames import overlap
+from fer_kit.camera import sources, timeline
+from fer_kit.camera.annotation import annotate, video
+from fer_kit.camera.boxes import overlap
+from fer_kit.camera.demo import moving_faces, portrait
+from fer_kit.camera.pipeline import FacePipeline, FaceResult
+from fer_kit.camera.sources import decode, frames
+from fer_kit.data.emotions import COLOURS, EMOTIONS
+from fer_kit.plots import camera
 from fer_kit.tools import cli, watch
-from fer_kit.video import moving_faces, portrait
 
 HAPPY = EMOTIONS.index("happy")
 
@@ -198,7 +199,7 @@ def test_no_camera_is_told_and_the_demo_named(capfd):
 def test_a_camera_that_vanishes_is_told_and_released(monkeypatch):
     capture = Camera(3)
     monkeypatch.setattr(cv2, "VideoCapture", lambda index: capture)
-    monkeypatch.setattr(camera, "PATIENCE", 0.1)
+    monkeypatch.setattr(sources, "PATIENCE", 0.1)
     seen = []
     with pytest.raises(OSError, match="stopped giving pictures"):
         seen.extend(frame for _, frame in frames(0))  # keeps nothing when the loop fails
@@ -317,7 +318,7 @@ def test_emotions_over_time_draws_the_faces_seen_longest():
         for second in range(6)
         for row in timeline.rows(second, [result(number=k) for k in range(1, 7) if k > second or k == 6])
     ]
-    figure = face_plots.emotions_over_time(pd.DataFrame(rows), source="a film", most=2)
+    figure = camera.emotions_over_time(pd.DataFrame(rows), source="a film", most=2)
     axes = figure.axes
     assert [axis.get_title() for axis in axes] == ["face 5", "face 6"]
     assert axes[1].get_xlabel() == "time (s)" and "%" in axes[0].get_ylabel()
@@ -327,7 +328,7 @@ def test_emotions_over_time_draws_the_faces_seen_longest():
 
 def test_nothing_seen_is_nothing_to_draw():
     with pytest.raises(ValueError, match="no face"):
-        face_plots.emotions_over_time(pd.DataFrame(columns=timeline.COLUMNS))
+        camera.emotions_over_time(pd.DataFrame(columns=timeline.COLUMNS))
 
 
 def test_a_long_run_keeps_memory_flat(tmp_path):
@@ -361,7 +362,7 @@ class Page:
 def ask(step, jpeg=None):
     """Return the answer of a BrowserCamera with this step to one frame, and the camera."""
     pytest.importorskip("anywidget")
-    from fer_kit.browser_camera import BrowserCamera
+    from fer_kit.camera.browser import BrowserCamera
 
     if jpeg is None:
         jpeg = base64.b64encode(cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1]).decode()
@@ -425,7 +426,7 @@ def test_an_interrupt_is_answered_and_goes_on():
 
 def test_a_new_camera_closes_the_one_before():
     pytest.importorskip("anywidget")
-    from fer_kit.browser_camera import BrowserCamera
+    from fer_kit.camera.browser import BrowserCamera
 
     first = BrowserCamera(lambda frame: [])
     second = BrowserCamera(lambda frame: [])
@@ -434,7 +435,7 @@ def test_a_new_camera_closes_the_one_before():
 
 
 def test_without_anywidget_the_extra_is_named(monkeypatch):
-    from fer_kit.browser_camera import BrowserCamera
+    from fer_kit.camera.browser import BrowserCamera
 
     monkeypatch.setitem(sys.modules, "anywidget", None)
     with pytest.raises(ImportError, match=r"fer-kit\[camera\]"):
@@ -472,7 +473,7 @@ def test_watching_a_video_writes_video_and_table_and_counts(tmp_path, capsys):
 
 def test_watching_without_out_stores_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(camera, "DEMO_FRAMES", 3)
+    monkeypatch.setattr(sources, "DEMO_FRAMES", 3)
     assert look("demo") == 0
     assert "nothing is stored" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
@@ -499,7 +500,7 @@ def test_fifty_faces_in_one_picture(tmp_path, capsys):
 
 @pytest.mark.parametrize("classify", [broken, lambda faces: np.zeros((1, 2))], ids=["raises", "shape"])
 def test_a_wrong_classify_is_told_and_the_files_are_whole(tmp_path, monkeypatch, classify):
-    monkeypatch.setattr(camera, "DEMO_FRAMES", 3)
+    monkeypatch.setattr(sources, "DEMO_FRAMES", 3)
     with pytest.raises((RuntimeError, ValueError), match="classify gets faces"):
         look("demo", tmp_path / "out.webm", classify)
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
@@ -546,7 +547,7 @@ def test_the_command_line_with_a_model_of_ones_own(tmp_path, monkeypatch, capsys
     inputs = keras.Input((48, 48, 1), dtype="uint8")
     outputs = keras.layers.Dense(7, activation="softmax")(keras.layers.Flatten()(inputs))
     keras.Model(inputs, outputs).save(tmp_path / "tiny.keras")
-    monkeypatch.setattr(camera, "DEMO_FRAMES", 2)
+    monkeypatch.setattr(sources, "DEMO_FRAMES", 2)
     options = ["--model", str(tmp_path / "tiny.keras"), "--detector", "haar-alt2"]
     assert cli.main(["watch", "demo", *options, "--out", str(tmp_path / "out.webm")]) == 0
     assert len(pd.read_csv(tmp_path / "out.csv")) == 6

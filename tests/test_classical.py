@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 from sklearn.svm import LinearSVC
 
-from fer_kit import classical, classical_plots, records
-from fer_kit.baselines import BASELINES, NETWORK, WHOLE, classifier, parts_of
-from fer_kit.classical import fit_baseline, fit_baselines, score_model, table
-from fer_kit.descriptors import Hog
-from fer_kit.hinge import HingeSVM
+from fer_kit.plots import classical
+from fer_kit.studies.classical import comparison
+from fer_kit.studies.classical.baselines import BASELINES, NETWORK, WHOLE, classifier, parts_of
+from fer_kit.studies.classical.comparison import fit_baseline, fit_baselines, score_model, table
+from fer_kit.studies.classical.descriptors import Hog
+from fer_kit.studies.classical.hinge import HingeSVM
+from fer_kit.training import records
 
 
 @pytest.fixture(autouse=True)
@@ -152,22 +154,22 @@ def test_an_svm_on_a_networks_embedding(few, tmp_path):
 
 
 def test_fitting_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch, capsys):
-    names, score = ["pixels-knn", "hog-linear-svm"], classical.score_model
+    names, score = ["pixels-knn", "hog-linear-svm"], comparison.score_model
 
     def interrupted(model, faces):
         if (tmp_path / "pixels-knn.json").exists():
             raise KeyboardInterrupt
         return score(model, faces)
 
-    monkeypatch.setattr(classical, "score_model", interrupted)
+    monkeypatch.setattr(comparison, "score_model", interrupted)
     with pytest.raises(KeyboardInterrupt):
         fit_baselines(few, tmp_path, names)
     assert [path.name for path in tmp_path.iterdir()] == ["pixels-knn.json"]
-    monkeypatch.setattr(classical, "score_model", score)
+    monkeypatch.setattr(comparison, "score_model", score)
     done = (tmp_path / "pixels-knn.json").read_bytes()
     results = fit_baselines(few, tmp_path, names)
     assert (tmp_path / "pixels-knn.json").read_bytes() == done and set(results.index) == set(names)
-    monkeypatch.setattr(classical, "_search", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr(comparison, "_search", lambda *_: pytest.fail("fitted again"))
     pd.testing.assert_frame_equal(fit_baselines(few, tmp_path, names), results)
     assert "PrivateTest" in capsys.readouterr().out
 
@@ -201,7 +203,7 @@ def test_the_table_is_sorted_and_may_be_empty(few, tmp_path):
 
 
 def test_every_recorded_baseline_is_whole():
-    recorded = table(classical.RECORDED)
+    recorded = table(comparison.RECORDED)
     assert {*BASELINES} <= set(recorded.index) <= {*BASELINES, NETWORK, WHOLE}
     assert recorded.gt(0).all(axis=None)
 
@@ -238,14 +240,14 @@ def results():
 
 
 def test_the_grid_shows_every_accuracy_once(results):
-    axis = classical_plots.accuracy_grid(results, source="sample").axes[0]
+    axis = classical.accuracy_grid(results, source="sample").axes[0]
     shown = sorted(float(text.get_text()) for text in axis.texts)
     assert shown == pytest.approx(sorted(100 * results.accuracy), abs=0.05)
     assert [tick.get_text() for tick in axis.get_yticklabels()] == ["lbp", "hog"]  # best on top
 
 
 def test_the_cost_plot_has_a_dot_per_baseline_and_names_both_its_parts(results):
-    figure = classical_plots.accuracy_beside_cost(results, source="sample", human=0.65)
+    figure = classical.accuracy_beside_cost(results, source="sample", human=0.65)
     axis = figure.axes[0]
     assert len(axis.collections) == len(results) and axis.get_xscale() == "log"
     legend = [text.get_text() for text in axis.get_legend().get_texts()]
@@ -258,7 +260,7 @@ def test_glyphs_lie_along_the_edge():
     image = np.zeros((1, 48, 48), np.uint8)
     image[:, 26:] = 200  # a horizontal edge
     cells = Hog().cells(Hog().transform(image))
-    figure = classical_plots.hog_glyphs(cells, image, ["edge"], source="sample")
+    figure = classical.hog_glyphs(cells, image, ["edge"], source="sample")
     lines = figure.axes[1].collections[0]
     (x0, y0), (x1, y1) = lines.get_segments()[-1]  # the strongest is drawn last
     assert abs(x1 - x0) > 5 * abs(y1 - y0) and lines.get_colors()[-1][0] == 1
@@ -266,6 +268,6 @@ def test_glyphs_lie_along_the_edge():
 
 def test_eigenfaces_show_the_mean_and_every_component(faces):
     components = np.linalg.qr(np.random.default_rng(0).normal(size=(2304, 5)))[0].T
-    figure = classical_plots.eigenfaces(faces.images.mean(0), components, np.full(5, 0.1), source="sample")
+    figure = classical.eigenfaces(faces.images.mean(0), components, np.full(5, 0.1), source="sample")
     titles = [axis.get_title(loc="center") for axis in figure.axes if axis.images]
     assert titles == ["mean face", "1: 10.0%", "2: 10.0%", "3: 10.0%", "4: 10.0%", "5: 10.0%"]

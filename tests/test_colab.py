@@ -13,8 +13,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from fer_kit import colab, settings
-from fer_kit.tools.badges import address_of
+from fer_kit import colab
+from fer_kit.runtime import settings
+from maintain.badges import address_of
 
 ROOT = Path(__file__).parents[1]
 REQUIRES = """Metadata-Version: 2.1

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fer_kit.csvfile import read_csv
-from fer_kit.dataset import load_faces
+from fer_kit.data.csv import read_csv
+from fer_kit.data.loading import load_faces
 
 HEADER = "emotion,pixels,Usage\n"
 GOOD = " ".join(["7"] * 2304)

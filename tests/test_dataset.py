@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from test_reproduction import TWINS
 
-from fer_kit.dataset import load_faces
-from fer_kit.emotions import EMOTIONS, emotion_of
-from fer_kit.fetch import FINGERPRINT, fetch
+from fer_kit.data.emotions import EMOTIONS, emotion_of
+from fer_kit.data.fetch import FINGERPRINT, fetch
+from fer_kit.data.loading import load_faces
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_kit import feature_cache
-from fer_kit.descriptors import DESCRIPTORS, Gabor, Hog, Lbp, Pixels, SiftWords, find_descriptor
-from fer_kit.feature_cache import cache_file, describe
+from fer_kit.studies.classical import feature_cache
+from fer_kit.studies.classical.descriptors import (
+    DESCRIPTORS,
+    Gabor,
+    Hog,
+    Lbp,
+    Pixels,
+    SiftWords,
+    find_descriptor,
+)
+from fer_kit.studies.classical.feature_cache import cache_file, describe
 
 SIZES = {"pixels": 2304, "lbp": 2124, "gabor": 1568, "hog": 900, "sift": 2000}
 Y, X = np.mgrid[:48, :48]

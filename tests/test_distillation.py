@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_training import QUICK, fit, small_model
 
-from fer_kit import distillation
+from fer_kit.training import distillation
 
 TAUGHT = replace(QUICK, name="taught", epochs=1, teacher=0.7)
 

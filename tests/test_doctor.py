@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_kit.doctor import examine, examine_path, likely_wrong_labels
-from fer_kit.doctor.match import match
-from fer_kit.doctor.near_duplicates import close_pairs, dhash, nearest
-from fer_kit.doctor.quality import is_blank, measure
-from fer_kit.doctor.signatures import REFERENCE, Signatures
-from fer_kit.faceset import FaceSet
-from fer_kit.sample import draw_sample
+from fer_kit.data.doctor import examine, examine_path, likely_wrong_labels
+from fer_kit.data.doctor.match import match
+from fer_kit.data.doctor.near_duplicates import close_pairs, dhash, nearest
+from fer_kit.data.doctor.quality import is_blank, measure
+from fer_kit.data.doctor.signatures import REFERENCE, Signatures
+from fer_kit.data.faceset import FaceSet
+from fer_kit.data.sample.people import draw_sample
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +222,7 @@ def test_sad_and_neutral_exchanged_is_a_label_order_mistake(original, reference,
 
 
 def test_label_order_is_seen_in_the_official_counts_alone(stranger):
-    from fer_kit.emotions import OFFICIAL_COUNTS
+    from fer_kit.data.emotions import OFFICIAL_COUNTS
 
     counts = dict(zip("012345", OFFICIAL_COUNTS["PublicTest"], strict=False))
     swapped = [counts[k] for k in "0123"] + [607, 415, 653]

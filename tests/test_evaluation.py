@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
-from fer_kit import metrics, result_plots
-from fer_kit.dataset import load_faces
-from fer_kit.emotions import EMOTIONS
-from fer_kit.evaluation import (
+from fer_kit.data.emotions import EMOTIONS
+from fer_kit.data.faceset import FaceSet
+from fer_kit.data.loading import load_faces
+from fer_kit.evaluation import metrics
+from fer_kit.evaluation.scoring import (
     Scores,
     compare,
     ensemble,
@@ -24,8 +25,8 @@ from fer_kit.evaluation import (
     predict,
     select,
 )
-from fer_kit.faceset import FaceSet
-from fer_kit.records import Run, write_json
+from fer_kit.plots import results
+from fer_kit.training.records import Run, write_json
 
 
 def flat_faces(labels, usage="PublicTest", names=EMOTIONS, seed=0):
@@ -296,13 +297,13 @@ def test_every_result_plot_draws(model):
     )
     names = scores.scored.names
     figures = [
-        result_plots.training_curves(history),
-        result_plots.confusion(scores.confusion, names),
-        result_plots.confusion(scores.confusion, names, normalise=False),
-        result_plots.confusion(np.eye(7), names, normalise=False),
-        result_plots.reliability(scores.calibration),
-        result_plots.per_emotion(scores.confusion, names),
-        result_plots.compare_models({"a": scores, "b": (0.5, (0.4, 0.6))}, human=0.65),
+        results.training_curves(history),
+        results.confusion(scores.confusion, names),
+        results.confusion(scores.confusion, names, normalise=False),
+        results.confusion(np.eye(7), names, normalise=False),
+        results.reliability(scores.calibration),
+        results.per_emotion(scores.confusion, names),
+        results.compare_models({"a": scores, "b": (0.5, (0.4, 0.6))}, human=0.65),
     ]
     for figure in figures:
         assert figure.axes[0].get_xlabel() or len(figure.axes) > 1

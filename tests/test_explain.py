@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from fer_kit import explain, explain_plots, saliency
-from fer_kit.evaluation import Scores
-from fer_kit.faceset import FaceSet
-from fer_kit.layers import all_layers
+from fer_kit.data.faceset import FaceSet
+from fer_kit.evaluation import explain, saliency
+from fer_kit.evaluation.scoring import Scores
+from fer_kit.models.layers import all_layers
+from fer_kit.plots import explain as explain_plots
 
 CORNERS = {0: (slice(4, 14), slice(4, 14)), 1: (slice(34, 44), slice(34, 44))}
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from fer_kit import export, models
-from fer_kit.devices import precision_policy
+from fer_kit.models import export, zoo
+from fer_kit.runtime.devices import precision_policy
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="Keras exports from TensorFlow"
@@ -17,7 +17,7 @@ def model():
     """An untrained kit-small with the strongest augmentation, in half precision: the hardest case."""
     keras.utils.set_random_seed(1)
     with precision_policy("mixed_bfloat16"):
-        return models.build("kit-small", augment="strong")
+        return zoo.build("kit-small", augment="strong")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_answers_are_those_of_keras(to, count, files, compiled, faces):
 
 
 def test_compiled_is_predict_in_float32(faces):
-    model = models.build("zhao-sepconv")
+    model = zoo.build("zhao-sepconv")
     expected = model.predict(faces[..., None], verbose=0)
     np.testing.assert_allclose(export.fast(model)(faces), expected, atol=1e-5)
     assert expected.std() > 1e-3  # answers that say something
@@ -72,8 +72,8 @@ def test_nothing_random_is_exported(model, files):
 
 
 def test_the_standardisation_is_the_models_own(faces):
-    model = models.build("kit-small", augment=None)
-    models.adapt_standardisation(model, faces // 4)
+    model = zoo.build("kit-small", augment=None)
+    zoo.adapt_standardisation(model, faces // 4)
     np.testing.assert_allclose(
         export.fast(model)(faces), model.predict(faces[..., None], verbose=0), atol=1e-5
     )
@@ -112,7 +112,7 @@ def test_command_line(tmp_path, capsys):
     pytest.importorskip("ai_edge_litert")
     from fer_kit.tools.cli import main
 
-    models.build("zhao-sepconv", augment=None).save(tmp_path / "small.keras")
+    zoo.build("zhao-sepconv", augment=None).save(tmp_path / "small.keras")
     out = tmp_path / "small.tflite"
     assert main(["export", str(tmp_path / "small.keras"), "--to", "litert", "--out", str(out)]) == 0
     assert str(out) in capsys.readouterr().out and out.stat().st_size > 50_000

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from fer_kit import detection
-from fer_kit.detection import Face, find_detector
-from fer_kit.emotions import EMOTIONS
-from fer_kit.faces import FacePipeline, crop_faces, draw_faces, to_rgb
-from fer_kit.frames import clamp, overlap, shrink
-from fer_kit.video import FACE, LOOKS, moving_faces, portrait
+from fer_kit.camera import detection
+from fer_kit.camera.boxes import clamp, overlap, shrink
+from fer_kit.camera.demo import FACE, LOOKS, moving_faces, portrait
+from fer_kit.camera.detection import Face, find_detector
+from fer_kit.camera.pipeline import FacePipeline, crop_faces, draw_faces, to_rgb
+from fer_kit.data.emotions import EMOTIONS
 
 
 @pytest.fixture(scope="module")

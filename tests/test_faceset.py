@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_kit.emotions import EMOTIONS, OFFICIAL_COUNTS
-from fer_kit.faceset import FaceSet
+from fer_kit.data.emotions import EMOTIONS, OFFICIAL_COUNTS
+from fer_kit.data.faceset import FaceSet
 
 
 def random_faces(count, seed=0, usage="Training"):

@@ -8,10 +8,11 @@ import keras
 import numpy as np
 import pytest
 
-from fer_kit import backbones, frozen_features
-from fer_kit.backbones import RANDOM, feature_extractor, load_backbone, own_range
-from fer_kit.frozen_features import Features, extract
-from fer_kit.sample import draw_sample
+from fer_kit.data.sample.people import draw_sample
+from fer_kit.models import backbones
+from fer_kit.models.backbones import RANDOM, feature_extractor, load_backbone, own_range
+from fer_kit.training import features as frozen_features
+from fer_kit.training.features import Features, extract
 
 SMALL = {"name": "MobileNet", "size": 32, "alpha": 0.25}
 

@@ -12,14 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fer_kit
-from fer_kit import gender, gender_plots, metrics, multitask
-from fer_kit.dataset import find_dataset
-from fer_kit.faceset import FaceSet
-from fer_kit.hair_sample import HAIR, draw_hair_sample
-from fer_kit.recipes import RECIPES
-from fer_kit.records import Run
-from fer_kit.scores import Scores
-from fer_kit.utkface import GENDERS
+from fer_kit.data.faceset import FaceSet
+from fer_kit.data.loading import find_dataset
+from fer_kit.data.sample.hair import HAIR, draw_hair_sample
+from fer_kit.data.utkface import GENDERS
+from fer_kit.evaluation import metrics
+from fer_kit.evaluation.scores import Scores
+from fer_kit.plots import gender as gender_plots
+from fer_kit.studies import gender
+from fer_kit.studies import two_heads as multitask
+from fer_kit.training.recipes import RECIPES
+from fer_kit.training.records import Run
 
 
 @pytest.fixture(scope="module")

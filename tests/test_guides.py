@@ -8,12 +8,14 @@ import nbformat
 import pytest
 from house import NOTEBOOKS, ROOT, complain
 
-from fer_kit import check_hardware, devices
+from fer_kit import check_hardware
 from fer_kit.reports import REPORTED
-from fer_kit.tools import cli
-from fer_kit.tools.guide import tables, with_tables, write_guide
+from fer_kit.runtime import devices
 from fer_kit.tools.minutes import hardware, in_minutes, read_times, write_times
 from fer_kit.tools.run import Outcome, Setting
+from maintain.__main__ import main as maintain_main
+from maintain import guide as guide
+from maintain.guide import tables, with_tables, write_guide
 
 GUIDE = (ROOT / "notebooks" / "INSTRUCTORS.md").read_text(encoding="utf-8")
 GLOSSARY = (ROOT / "notebooks" / "GLOSSARY.md").read_text(encoding="utf-8")
@@ -86,7 +88,7 @@ def test_links_lead_somewhere():
 
 
 def test_the_tables_are_what_the_records_say():
-    assert with_tables(GUIDE, tables(ROOT)) == GUIDE, "run `python -m fer_kit guide` and commit what changed"
+    assert with_tables(GUIDE, tables(ROOT)) == GUIDE, "run `python -m maintain guide` and commit what changed"
 
 
 def test_report_ids_in_the_guides_exist():
@@ -113,7 +115,7 @@ def test_minutes_are_kept_and_drawn(repository, tmp_path, monkeypatch):
     first, second = NOTEBOOKS[0].stem, NOTEBOOKS[1].stem
     times = tmp_path / "times.json"
     times.write_text(json.dumps(RECORD | {"seconds": {first: 12.0, second: 754.0}}))
-    assert cli.main(["guide", str(times)]) == 0
+    assert maintain_main(["guide", str(times)]) == 0
     guide = (repository / "notebooks" / "INSTRUCTORS.md").read_text()
     assert "| lesson | `lab`, Tesla T4 |" in guide
     assert f"| [00]({first}.ipynb) | < 1 |\n| [01]({second}.ipynb) | 13 |" in guide
@@ -127,7 +129,8 @@ def test_minutes_are_kept_and_drawn(repository, tmp_path, monkeypatch):
     assert [path.name for path in (repository / "figures" / "times").iterdir()] == ["lab-tesla-t4.json"]
 
 
-def test_without_records_the_guide_says_so(repository):
+def test_without_records_the_guide_says_so(repository, tmp_path, monkeypatch):
+    monkeypatch.setattr(guide, "RECORDS", tmp_path / "none")
     text = write_guide(root=repository).read_text()
     assert text.count("No run has been recorded yet.") == 2
 

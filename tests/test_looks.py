@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from house import ROOT, complain
 
-from fer_kit import plots
-from fer_kit.emotions import COLOURS, EMOTIONS
+from fer_kit.data.emotions import COLOURS, EMOTIONS
+from fer_kit.plots import base
 
 SEEN = {
     "normal": np.eye(3),
@@ -54,25 +54,25 @@ def test_emotions_differ_to_all_readers(seen):
         distance = np.linalg.norm(lab(COLOURS[one], seen) - lab(COLOURS[other], seen))
         if distance < 11:
             problems.append(f"{one} and {other} differ by {distance:.1f}")
-    complain(problems, "move one of the two colours in fer_kit/emotions.py, in lightness first")
+    complain(problems, "move one of the two colours in fer_kit/data/emotions.py, in lightness first")
 
 
 def test_emotions_differ_in_grey_print_and_on_white():
     greys = sorted((lab(COLOURS[emotion])[0], emotion) for emotion in EMOTIONS)
     problems = [f"{b} is as light as {a}" for (x, a), (y, b) in itertools.pairwise(greys) if y - x < 3]
     problems += [f"{emotion} is hard to see on white" for lightness, emotion in greys if lightness > 80]
-    complain(problems, "change the lightness of one of them in fer_kit/emotions.py")
+    complain(problems, "change the lightness of one of them in fer_kit/data/emotions.py")
 
 
 def test_one_colour_per_emotion_whatever_the_order():
-    assert plots.colours(EMOTIONS[::-1]) == [COLOURS[emotion] for emotion in EMOTIONS[::-1]]
-    assert len(set(plots.colours([*EMOTIONS[:2], "contempt"]))) == 3
+    assert base.colours(EMOTIONS[::-1]) == [COLOURS[emotion] for emotion in EMOTIONS[::-1]]
+    assert len(set(base.colours([*EMOTIONS[:2], "contempt"]))) == 3
 
 
 def test_figures_are_opaque_white_and_large_enough(faces):
     with plt.rc_context():
-        plots.use_style()
-        figure = plots.count_plot(faces)
+        base.use_style()
+        figure = base.count_plot(faces)
         sizes = [plt.rcParams[f"{name}.labelsize"] for name in ("axes", "xtick", "ytick")]
         file = io.BytesIO()
         figure.savefig(file, format="png")
@@ -86,7 +86,7 @@ def test_no_text_is_tiny():
     size = re.compile(r"\b(?:fontsize|labelsize)=([\d.]+)")
     problems = [
         f"{path.name}:{number} {line.strip()}"
-        for path in sorted((ROOT / "fer_kit").glob("*plots.py"))
+        for path in sorted((ROOT / "fer_kit" / "plots").glob("*.py"))
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         for found in size.findall(line)
         if float(found) < 8

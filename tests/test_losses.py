@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_kit import callbacks, training
-from fer_kit.losses import FOCAL_GAMMA, CrossEntropy, LogitAdjusted, frequencies, make_loss
-from fer_kit.recipes import Recipe, differences
-from fer_kit.sample import draw_sample
+from fer_kit.data.sample.people import draw_sample
+from fer_kit.training import callbacks, loop
+from fer_kit.training.losses import FOCAL_GAMMA, CrossEntropy, LogitAdjusted, frequencies, make_loss
+from fer_kit.training.recipes import Recipe, differences
 
 QUICK = Recipe("quick", "these tests", epochs=2, batch_size=64)
 ONE_HOT = np.eye(3, dtype=np.float32)
@@ -116,13 +116,13 @@ def test_a_run_from_before_the_field_goes_on_and_another_loss_is_another_run(few
 
     with monkeypatch.context() as patch:
         patch.setattr(callbacks.Watch, "on_epoch_begin", interrupted)
-        assert not training.fit(tiny(), few, QUICK, tmp_path).finished
+        assert not loop.fit(tiny(), few, QUICK, tmp_path).finished
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["recipe"].pop("loss") == "crossentropy"
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match="recipe loss was crossentropy, now focal"):
-        training.fit(tiny(), few, replace(QUICK, loss="focal"), tmp_path)
-    run = training.fit(tiny(), few, QUICK, tmp_path)
+        loop.fit(tiny(), few, replace(QUICK, loss="focal"), tmp_path)
+    run = loop.fit(tiny(), few, QUICK, tmp_path)
     assert run.finished and len(run.history) == 2
 
 

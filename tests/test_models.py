@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from fer_kit.cost import listing, multiply_accumulates
-from fer_kit.models import MODELS, TRAINING_PIXELS, adapt_standardisation, build
+from fer_kit.models.cost import listing, multiply_accumulates
+from fer_kit.models.zoo import MODELS, TRAINING_PIXELS, adapt_standardisation, build
 
 ROOT = Path(__file__).parents[1]
 
@@ -178,8 +178,8 @@ def test_mixed_precision_keeps_float32_probabilities(images):
 ON_JAX = """
 import json, sys
 import keras, numpy as np
-from fer_kit.losses import CrossEntropy
-from fer_kit.models import build
+from fer_kit.training.losses import CrossEntropy
+from fer_kit.models.zoo import build
 folder, names = sys.argv[1], sys.argv[2:]
 images = np.load(folder + "/images.npy")
 answers = {n: keras.saving.load_model(f"{folder}/{n}.keras").predict_on_batch(images).tolist() for n in names}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from fer_kit.normalisation import fused_normalisation
+from fer_kit.training.speedups import fused_normalisation
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's own kernel")
 

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from fer_kit import models, pretrained
-from fer_kit.portable import NEWER, copy_portable, portable_config, written_by
-from fer_kit.training import fit
+from fer_kit.models import pretrained, zoo
+from fer_kit.models.portable import NEWER, copy_portable, portable_config, written_by
+from fer_kit.training.loop import fit
 
 
 def keys_of(path):
@@ -50,7 +50,7 @@ def test_only_defaults_are_left_out():
 
 
 def test_a_copy_answers_alike(tmp_path, faces):
-    model = models.build("kit-small")
+    model = zoo.build("kit-small")
     model.save(tmp_path / "new.keras")
     copy_portable(tmp_path / "new.keras", tmp_path / "old.keras")
     read = pretrained.load_model(tmp_path / "old.keras")
@@ -59,10 +59,10 @@ def test_a_copy_answers_alike(tmp_path, faces):
 
 def test_a_file_of_a_newer_keras_is_read(tmp_path, monkeypatch):
     """Seen from a Keras that does not know a key: here a key that no Keras knows stands for it."""
-    from fer_kit import portable
+    from fer_kit.models import portable
 
     monkeypatch.setitem(portable.NEWER, "of_the_future", None)
-    models.build("kit-small").save(tmp_path / "plain.keras")
+    zoo.build("kit-small").save(tmp_path / "plain.keras")
     edit_config(
         tmp_path / "plain.keras",
         tmp_path / "future.keras",
@@ -74,7 +74,7 @@ def test_a_file_of_a_newer_keras_is_read(tmp_path, monkeypatch):
 
 
 def test_an_unreadable_file_names_both_versions_in_few_words(tmp_path):
-    models.build("kit-small").save(tmp_path / "plain.keras")
+    zoo.build("kit-small").save(tmp_path / "plain.keras")
     edit_config(
         tmp_path / "plain.keras",
         tmp_path / "strange.keras",
@@ -88,7 +88,7 @@ def test_an_unreadable_file_names_both_versions_in_few_words(tmp_path):
 
 
 def test_a_file_of_a_newer_keras_that_needs_it_asks_for_that_keras(tmp_path):
-    models.build("kit-small").save(tmp_path / "plain.keras")
+    zoo.build("kit-small").save(tmp_path / "plain.keras")
     with zipfile.ZipFile(tmp_path / "plain.keras") as old, zipfile.ZipFile(tmp_path / "n.keras", "w") as new:
         for entry in old.infolist():
             content = old.read(entry).decode() if entry.filename.endswith("json") else old.read(entry)

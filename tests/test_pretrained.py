@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import fer_kit
-from fer_kit import models, pretrained
-from fer_kit.devices import precision_policy
-from fer_kit.evaluation import evaluate
+from fer_kit.evaluation.scoring import evaluate
+from fer_kit.models import pretrained, zoo
+from fer_kit.runtime.devices import precision_policy
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def folder(tmp_path, monkeypatch):
 def model():
     keras.utils.set_random_seed(2)
     with precision_policy("mixed_bfloat16"):
-        return models.build("zhao-sepconv")
+        return zoo.build("zhao-sepconv")
 
 
 def test_no_weights_is_said_plainly(folder):
@@ -59,7 +59,7 @@ def test_nearest_name(folder, model):
 
 
 def test_a_value_too_large_for_float16(folder):
-    model = models.build("zhao-sepconv", augment=None)
+    model = zoo.build("zhao-sepconv", augment=None)
     dense = model.get_layer("probabilities")
     dense.kernel.assign(np.full(dense.kernel.shape, 1e5))
     with pytest.raises(ValueError, match="float16 cannot"):
@@ -73,7 +73,7 @@ def test_evaluate_takes_a_name_but_a_path_wins(folder, model, faces, tmp_path, m
     pretrained.ship(model, "tiny", {}, folder)
     assert main(["evaluate", "tiny", "--data", "sample", "--json"]) == 0
     by_name = json.loads(capsys.readouterr().out)["accuracy"]
-    other = models.build("zhao-sepconv")
+    other = zoo.build("zhao-sepconv")
     other.save(tmp_path / "other.keras")
     (tmp_path / "other.keras").rename(tmp_path / "tiny")
     monkeypatch.chdir(tmp_path)

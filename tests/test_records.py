@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_kit import pretrained, records
-from fer_kit.files import replacing
-from fer_kit.records import Run
+from fer_kit.models import pretrained
+from fer_kit.runtime.files import replacing
+from fer_kit.training import records
+from fer_kit.training.records import Run
 
 
 @pytest.fixture

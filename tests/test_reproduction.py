@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fer_kit.emotions import EMOTIONS
-from fer_kit.files import write_json
-from fer_kit.records import RECORDS
-from fer_kit.reproduction import EXPERIMENTS, attempts, kit_vote, result_table, runs_of
-from fer_kit.tools.figures import figures, result_rows
-from fer_kit.tools.gallery_records import of_classical, of_tuning
+from fer_kit.data.emotions import EMOTIONS
+from fer_kit.runtime.files import write_json
+from fer_kit.studies.reproduction import EXPERIMENTS, attempts, kit_vote, result_table, runs_of
+from fer_kit.training.records import RECORDS
+from maintain.figures import figures, result_rows
+from maintain.gallery_records import of_classical, of_tuning
 
 TWINS = 703
 """Training faces with a pixel-identical twin in PublicTest or PrivateTest; test_dataset.py counts them."""

@@ -10,8 +10,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from fer_kit import settings
 from fer_kit.reports import FIGURE_TYPE, REPORTED, report_item
+from fer_kit.runtime import settings
 from fer_kit.tools import cli
 from fer_kit.tools import run as runner
 from fer_kit.tools.gather import gather

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fer_kit.action_units import ACTION_UNITS, PROTOTYPES
-from fer_kit.emotions import EMOTIONS, OFFICIAL_COUNTS
-from fer_kit.sample import CONFUSED_WITH, draw_face, draw_sample, true_labels
+from fer_kit.data.emotions import EMOTIONS, OFFICIAL_COUNTS
+from fer_kit.data.sample.expressions import ACTION_UNITS, PROTOTYPES
+from fer_kit.data.sample.people import CONFUSED_WITH, draw_face, draw_sample, true_labels
 
 
 @pytest.fixture(scope="module")

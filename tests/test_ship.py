@@ -6,12 +6,13 @@ import keras
 import pytest
 from test_reproduction import write_record
 
-from fer_kit import load_faces, pretrained
-from fer_kit.evaluation import evaluate
-from fer_kit.files import write_json
-from fer_kit.models import build
-from fer_kit.sample import draw_sample
-from fer_kit.tools.ship import accuracy, ship
+from fer_kit import load_faces
+from fer_kit.data.sample.people import draw_sample
+from fer_kit.evaluation.scoring import evaluate
+from fer_kit.models import pretrained
+from fer_kit.models.zoo import build
+from fer_kit.runtime.files import write_json
+from maintain.ship import accuracy, ship
 
 
 @pytest.fixture

@@ -12,43 +12,26 @@ from pathlib import Path
 import pytest
 from house import NOTEBOOKS, ROOT, complain, relative
 
-from fer_kit.recipes import RECIPES
 from fer_kit.reports import REPORTED
+from fer_kit.training.recipes import RECIPES
 
 KIT = ROOT / "fer_kit"
 MODULES = sorted(KIT.rglob("*.py"))
+MAINTAINERS = sorted((ROOT / "maintain").glob("*.py"))
 TEXTS = [
     *sorted(path for path in ROOT.glob("*") if path.suffix in {".md", ".toml", ".txt", ".yml", ".py"}),
     *[
         path
-        for part in ("benchmarks", "data", "figures", "fer_kit", "tests")
+        for part in ("benchmarks", "data", "figures", "fer_kit", "maintain", "tests")
         for path in (ROOT / part).rglob("*")
     ],
 ]
 TEXTS = [path for path in TEXTS if path.suffix in {".md", ".toml", ".txt", ".yml", ".py", ".html"}]
 
-LAYERS = """
-settings emotions files console portable
-faceset archive csvfile images layout action_units face_features face_drawing sample dataset fetch
-utkface hair_sample
-doctor
-augment balance
-bricks networks models cost devices
-recipes losses batches averages normalisation adam callbacks records pretrained distillation training
-metrics scores evaluation saliency explain
-weights_files backbones frozen_features transfer studies imbalance six_emotions data_size riddle
-descriptors feature_cache hinge baselines classical
-learning_rate tuning_space shared_study tuning_results tuning
-frames detection tracking identities faces video export
-camera browser_camera colab_camera
-gender multitask
-plots doctor_plots result_plots explain_plots face_plots classical_plots gender_plots study_plots tuning_plots
-reports reproduction
-session colab
-annotate timeline
-tools
-"""
-"""Data flows down: a module imports from its own line and the lines above it."""
+ORDER = ["runtime", "data", "models", "training", "evaluation", "camera", "plots", "session", "tools"]
+"""Imports go one way: a sub-package imports from itself and from those before it."""
+BESIDE = {"studies": "camera", "reports": "session"}
+"""Those that stand beside another one of ORDER: neither imports the other."""
 
 MACHINE_PATH = re.compile(r"(?<![\w.~])/(?:root|work|home|Users|mnt|media)/\w|\b[A-Z]:\\+Users")
 PACKAGE_HOST = re.compile(r"(?:extra-)?index[-_]url|trusted[-_]host")
@@ -88,7 +71,7 @@ def imports_of(path):
 
 
 def test_modules_are_short():
-    long = {relative(p): len(p.read_text(encoding="utf-8").splitlines()) for p in MODULES}
+    long = {relative(p): len(p.read_text(encoding="utf-8").splitlines()) for p in [*MODULES, *MAINTAINERS]}
     complain(
         [f"{name} has {lines} lines" for name, lines in long.items() if lines > 400],
         "split it into two modules that each do one thing; 400 lines is the most",
@@ -97,7 +80,7 @@ def test_modules_are_short():
 
 def test_functions_are_short():
     problems = []
-    for path in MODULES:
+    for path in [*MODULES, *MAINTAINERS]:
         for function in functions_of(path):
             first = (
                 function.body[1] if ast.get_docstring(function) and function.body[1:] else function.body[0]
@@ -110,7 +93,7 @@ def test_functions_are_short():
 
 def test_public_names_have_docstrings():
     problems = []
-    for path in MODULES:
+    for path in [*MODULES, *MAINTAINERS]:
         tree = tree_of(path)
         nodes = [tree, *[n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)]]
         nodes += [m for c in nodes if _is_public_class(c) for m in c.body if isinstance(m, ast.FunctionDef)]
@@ -133,23 +116,56 @@ def test_no_circular_imports():
         complain([" -> ".join(error.args[1])], "move what both need into a module that neither imports")
 
 
-def test_data_flows_one_way():
-    layers = [line.split() for line in LAYERS.strip().splitlines()]
-    level = {name: row for row, names in enumerate(layers) for name in names}
+def test_there_is_something_to_test():
+    assert len(MODULES) > 60 and len(MAINTAINERS) > 5 and len(NOTEBOOKS) > 15
+
+
+def test_the_package_is_found_at_a_glance():
+    entries = [path.name for path in KIT.iterdir() if path.name != "__pycache__"]
+    complain(entries if len(entries) > 13 else [], "13 entries are the most that fer_kit/ may show")
+
+
+def test_imports_go_one_way():
     problems = []
     for path in MODULES:
-        here = [part for part in module_of(path).split(".")[1:2] if part != "__main__"]
-        for name in here:
-            if name not in level:
-                problems.append(f"{relative(path)} stands in no layer")
-                continue
-            for other in {module.split(".")[1] for module in imports_of(path) if "." in module}:
-                if level.get(other, 0) > level[name]:
-                    problems.append(f"{relative(path)} imports {other}, which comes after it")
-    complain(
-        problems,
-        "let it import from its own or an earlier layer of LAYERS in this file, or find its place there",
-    )
+        here = room_of(module_of(path))
+        for other in {room_of(module) for module in imports_of(path)} - {here, None}:
+            if here and (rank(other) > rank(here) or rank(other) == rank(here)):
+                problems.append(f"{relative(path)} imports {other}, which does not come before {here}")
+    complain(problems, "let it import from rooms before its own in ORDER, or move what both need down")
+
+
+def room_of(module):
+    """`data` for fer_kit.data.loading; None for the face and the command, which may import all."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] != "__main__" else None
+
+
+def rank(room):
+    return ORDER.index(BESIDE.get(room, room))
+
+
+def test_every_room_has_a_place():
+    rooms = {room_of(module_of(path)) for path in MODULES} - {None}
+    assert rooms == {*ORDER, *BESIDE}
+
+
+def test_private_names_stay_in_their_room():
+    problems = []
+    for path in [*MODULES, *MAINTAINERS]:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fer_kit."):
+                names = [*node.module.split("."), *(alias.name for alias in node.names)]
+                private = [name for name in names if name.startswith("_")]
+                if private and room_of(node.module) != room_of(module_of(path)):
+                    problems.append(f"{relative(path)}:{node.lineno} imports {', '.join(private)}")
+    complain(problems, "give it a name without _, or move it to where it is used")
+
+
+def test_the_kit_does_not_know_its_maintainers():
+    text = re.compile(r"^\s*(?:from|import) maintain\b", re.MULTILINE)
+    problems = [relative(path) for path in MODULES if text.search(path.read_text(encoding="utf-8"))]
+    complain(problems, "move what it imports from maintain/ into fer_kit/")
 
 
 def test_only_settings_reads_the_environment():
@@ -161,12 +177,12 @@ def test_only_settings_reads_the_environment():
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if reads.search(line.partition("#")[0])
     ]
-    complain(problems, "put a function into fer_kit/settings.py and call it")
+    complain(problems, "put a function into fer_kit/runtime/settings.py and call it")
 
 
 def test_import_is_quick_and_silent(tmp_path):
     code = (
-        "import sys, fer_kit, fer_kit.settings, fer_kit.emotions\n"
+        "import sys, fer_kit, fer_kit.runtime.settings, fer_kit.data.emotions\n"
         "heavy = {'tensorflow', 'keras', 'jax', 'torch', 'cv2', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
         "print(*heavy)"
     )

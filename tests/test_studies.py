@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_kit import callbacks, data_size, imbalance, six_emotions, studies, study_plots
-from fer_kit.emotions import EMOTIONS
-from fer_kit.evaluation import Scores, evaluate
-from fer_kit.faceset import FaceSet
-from fer_kit.recipes import Recipe
-from fer_kit.records import Run
-from fer_kit.sample import draw_sample
-from fer_kit.scores import recorded_scores
+from fer_kit.data.emotions import EMOTIONS
+from fer_kit.data.faceset import FaceSet
+from fer_kit.data.sample.people import draw_sample
+from fer_kit.evaluation.scores import recorded_scores
+from fer_kit.evaluation.scoring import Scores, evaluate
+from fer_kit.plots import studies
+from fer_kit.studies import common, data_size, drop_emotion, imbalance
 from fer_kit.tools.cli import main
-from fer_kit.tools.gallery_records import of_studies
+from fer_kit.training import callbacks
+from fer_kit.training.recipes import Recipe
+from fer_kit.training.records import Run
+from maintain.gallery_records import of_studies
 
 QUICK = Recipe("quick", "these tests", epochs=1, batch_size=64)
 
@@ -44,7 +46,7 @@ def out(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def drop(few, out):
-    return six_emotions.drop_study(tiny, few, QUICK, out)
+    return drop_emotion.drop_study(tiny, few, QUICK, out)
 
 
 def guesses(right, seed=0):
@@ -59,7 +61,7 @@ def guesses(right, seed=0):
 
 
 def test_a_finished_run_is_not_trained_again(few, out, drop, capsys):
-    run = studies.train(tiny, few, QUICK, out / "plain")
+    run = common.train(tiny, few, QUICK, out / "plain")
     assert "Already trained" in capsys.readouterr().out
     assert run.folder == drop.full_run.folder and evaluate(run, few).accuracy == drop.full.accuracy
 
@@ -71,13 +73,13 @@ def test_an_interrupted_study_stops_and_goes_on(few, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(callbacks.Watch, "on_epoch_begin", interrupted)
         with pytest.raises(RuntimeError, match="run is not finished; the same call goes on"):
-            studies.train(tiny, few, QUICK, tmp_path / "run")
-    assert studies.train(tiny, few, QUICK, tmp_path / "run").finished
+            common.train(tiny, few, QUICK, tmp_path / "run")
+    assert common.train(tiny, few, QUICK, tmp_path / "run").finished
 
 
 def test_a_trained_network_cannot_be_handed_from_run_to_run(few, tmp_path):
     with pytest.raises(TypeError, match="not tiny again and again"):
-        studies.train(tiny(7), few, QUICK, tmp_path)
+        common.train(tiny(7), few, QUICK, tmp_path)
 
 
 # ---- dropping an emotion ----
@@ -95,7 +97,7 @@ def test_masking_afterwards_is_what_evaluate_does(few, drop, dropped):
     others = few
     for name in dropped:
         others = others.drop(name)
-    masked, scored = six_emotions.without(drop.full, *dropped), evaluate(drop.full_run, others)
+    masked, scored = drop_emotion.without(drop.full, *dropped), evaluate(drop.full_run, others)
     assert masked.scored.names == scored.scored.names
     np.testing.assert_allclose(masked.predictions, scored.predictions, atol=1e-5)
     np.testing.assert_allclose(masked.predictions.sum(1), 1, atol=1e-5)
@@ -113,19 +115,19 @@ def test_masking_afterwards_is_what_evaluate_does(few, drop, dropped):
 )
 def test_what_cannot_be_dropped_is_said_before_training(few, tmp_path, dropped, message):
     with pytest.raises(ValueError, match=message):
-        six_emotions.drop_study(tiny, few, QUICK, tmp_path, dropped)
+        drop_emotion.drop_study(tiny, few, QUICK, tmp_path, dropped)
     assert not list(tmp_path.iterdir())
 
 
 def test_private_test_is_looked_at_once_by_either_network(few, out, drop):
-    study = six_emotions.drop_study(tiny, few, QUICK, out, usage="PrivateTest")
+    study = drop_emotion.drop_study(tiny, few, QUICK, out, usage="PrivateTest")
     assert study.full.usage == study.masked.usage == "PrivateTest"
     assert [run.metrics["private_test_scored"] for run in (study.full_run, study.reduced_run)] == [1, 1]
 
 
 def test_the_difference_of_known_answers():
     first, second = [True] * 60 + [False] * 40, [True] * 50 + [False] * 10 + [True] * 30 + [False] * 10
-    found = six_emotions.difference(guesses(first), guesses(second))
+    found = drop_emotion.difference(guesses(first), guesses(second))
     assert found["points"] == pytest.approx(0.2)
     assert (found["first_only"], found["second_only"]) == (10, 30)
     # Wald's interval of a paired difference: sqrt(b + c - (b - c)^2 / n) / n.
@@ -137,14 +139,14 @@ def test_the_difference_of_known_answers():
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
 def test_the_difference_turns_round_with_its_networks(pairs):
     first, second = (guesses(right) for right in zip(*pairs, strict=True))
-    there, back = six_emotions.difference(first, second), six_emotions.difference(second, first)
+    there, back = drop_emotion.difference(first, second), drop_emotion.difference(second, first)
     assert there["points"] == pytest.approx(-back["points"]) and there["p"] == pytest.approx(back["p"])
     assert there["low"] <= there["points"] + 1e-9 and there["points"] <= there["high"] + 1e-9
 
 
 def test_networks_that_answered_other_faces_are_not_compared():
     with pytest.raises(ValueError, match="not of the same faces"):
-        six_emotions.difference(guesses([True] * 5), guesses([True] * 5, seed=1))
+        drop_emotion.difference(guesses([True] * 5), guesses([True] * 5, seed=1))
 
 
 # ---- imbalance ----
@@ -191,7 +193,7 @@ def test_the_toolbox_is_one_table(few, out, drop):
         table.loc["none", list(few.names)].to_numpy(float), plain.per_emotion.recall, atol=1e-9
     )
     assert {folder.name for folder in out.iterdir()} >= {"plain", "class-weights", "logit-adjustment"}
-    assert study_plots.imbalance_heatmap(table, few.names).axes[0].get_xlabel() == "true emotion"
+    assert studies.imbalance_heatmap(table, few.names).axes[0].get_xlabel() == "true emotion"
 
 
 # ---- data size ----
@@ -218,22 +220,22 @@ def test_the_size_study_says_which_emotions_were_short(few, out, drop):
     assert table.accuracy["all"] == pytest.approx(drop.full.accuracy)
     assert ((table.low <= table.accuracy) & (table.accuracy <= table.high)).all()
     law = data_size.PowerLaw(1, 0.2)
-    assert study_plots.learning_curve(table, {"law": law}).axes[0].get_xscale() == "log"
+    assert studies.learning_curve(table, {"law": law}).axes[0].get_xscale() == "log"
 
 
 # ---- from records ----
 
 
 def test_a_record_gives_the_same_scores_without_its_faces(drop):
-    again = six_emotions.recorded_drop(drop.full_run, drop.reduced_run)
+    again = drop_emotion.recorded_drop(drop.full_run, drop.reduced_run)
     assert again.dropped == ("disgust",) and again.fair["points"] == pytest.approx(drop.fair["points"])
     np.testing.assert_allclose(again.parts, drop.parts)
     with pytest.raises(ValueError, match="no emotion was dropped"):
-        six_emotions.recorded_drop(drop.full_run, drop.full_run)
+        drop_emotion.recorded_drop(drop.full_run, drop.full_run)
 
 
 def test_private_test_comes_from_a_record_only_when_it_was_scored(few, drop, tmp_path):
-    run = studies.train(tiny, few, QUICK, tmp_path)
+    run = common.train(tiny, few, QUICK, tmp_path)
     with pytest.raises(ValueError, match="no PrivateTest score; evaluate it there once"):
         recorded_scores(run, "PrivateTest")
     asked = evaluate(run, few, "PrivateTest")
@@ -287,12 +289,12 @@ def test_what_a_learning_curve_cannot_tell():
 
 
 def test_the_lesson_in_one_figure(drop):
-    figure = study_plots.fair_comparison(drop)
+    figure = studies.fair_comparison(drop)
     titles = [
         axis.get_title(loc) for axis in figure.axes for loc in ("left", "center") if axis.get_title(loc)
     ]
     assert titles[:2] == ["As reported: two tasks", "Fairly: one task"]
     assert titles[2] == f"{100 * drop.reported:+.2f} points taken apart"
     histories = {"seven": drop.full_run.history, "six": drop.reduced_run.history}
-    first = study_plots.compare_histories(histories).axes[0]
+    first = studies.compare_histories(histories).axes[0]
     assert [line.get_label() for line in first.get_lines()] == ["seven", "six"]

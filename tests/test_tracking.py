@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_kit.detection import Face, find_detector
-from fer_kit.emotions import EMOTIONS
-from fer_kit.faces import FacePipeline
-from fer_kit.frames import overlap
-from fer_kit.identities import LEAST_OVERLAP, Smoother, match
-from fer_kit.tracking import FaceTracker
-from fer_kit.video import moving_faces
+from fer_kit.camera.boxes import overlap
+from fer_kit.camera.demo import moving_faces
+from fer_kit.camera.detection import Face, find_detector
+from fer_kit.camera.identities import LEAST_OVERLAP, Smoother, match
+from fer_kit.camera.pipeline import FacePipeline
+from fer_kit.camera.tracking import FaceTracker
+from fer_kit.data.emotions import EMOTIONS
 
 
 class Perfect:

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_kit import callbacks, devices, training
-from fer_kit.batches import Batches
-from fer_kit.layers import precision_of
-from fer_kit.recipes import RECIPES, Recipe, find_recipe, make_optimiser
-from fer_kit.sample import draw_sample
+from fer_kit.data.sample.people import draw_sample
+from fer_kit.models.layers import precision_of
+from fer_kit.runtime import devices
+from fer_kit.training import callbacks, loop
+from fer_kit.training.batches import Batches
+from fer_kit.training.recipes import RECIPES, Recipe, find_recipe, make_optimiser
 
 QUICK = Recipe("quick", "these tests", epochs=4, batch_size=32)
 RICH = replace(
@@ -46,7 +47,7 @@ def fit(few, out, recipe=QUICK, **options):
     import keras
 
     keras.utils.set_random_seed(3)
-    return training.fit(options.pop("model", None) or small_model(), few, recipe, out, **options)
+    return loop.fit(options.pop("model", None) or small_model(), few, recipe, out, **options)
 
 
 def weights(run):
@@ -65,7 +66,8 @@ import os, signal, sys
 sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parents[1])!r}]
 import numpy as np
 import test_training as t
-from fer_kit import batches, faceset, training
+from fer_kit.data import faceset
+from fer_kit.training import batches, loop
 few = faceset.FaceSet.load(sys.argv[1])
 """
 KILLED = """
@@ -77,8 +79,8 @@ batches.Batches.__getitem__ = deadly
 t.fit(few, sys.argv[2], t.RICH)
 """
 SHARED = """
-training.models.build = lambda name, emotions: t.small_model(emotions, plain=True)
-if training.keras.backend.backend() == "tensorflow":
+loop.zoo.build = lambda name, emotions: t.small_model(emotions, plain=True)
+if loop.keras.backend.backend() == "tensorflow":
     import tensorflow as tf
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
@@ -157,7 +159,7 @@ def test_a_finished_run_is_not_trained_again_unless_asked(few, tmp_path, monkeyp
     assert not (tmp_path / "run/state.npz").exists()
     before = (tmp_path / "run/best.keras").read_bytes()
     with monkeypatch.context() as forbidden:
-        forbidden.setattr(training, "_train", lambda *_: pytest.fail("trained again"))
+        forbidden.setattr(loop, "_train", lambda *_: pytest.fail("trained again"))
         assert fit(few, tmp_path / "run", model=model, epochs=1).finished
     assert "Already trained" in capsys.readouterr().out
     assert fit(few, tmp_path / "run", model=model, epochs=1, retrain=True).finished
@@ -173,7 +175,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_weights_before(few, tmp_pa
     monkeypatch.setattr(Batches, "start_epoch", spoil)
     with pytest.raises(FloatingPointError, match="epoch 2, .*learning rate 0.001; the weights of epoch 1"):
         fit(few, tmp_path / "run", model=small_model(plain=True))
-    run = training.records.Run.open(tmp_path / "run")
+    run = loop.records.Run.open(tmp_path / "run")
     assert run.metrics["status"] == "diverged" and len(run.history) == 1
     assert all(np.isfinite(w).all() for w in weights(run))
 
@@ -197,7 +199,7 @@ def test_a_full_disk_leaves_the_epoch_before(few, tmp_path, monkeypatch, victim)
     with pytest.raises(OSError, match="No space left.*the weights of epoch 1 are kept"):
         fit(few, tmp_path / "run", recipe, model=model)
     monkeypatch.undo()
-    kept = training.records.Run.open(tmp_path / "run")
+    kept = loop.records.Run.open(tmp_path / "run")
     assert len(weights(kept)) == 4 and not list(tmp_path.glob("run/*.partial"))
     model.set_weights(start)
     again = fit(few, tmp_path / "run", recipe, model=model)
@@ -214,12 +216,12 @@ def test_memory_that_runs_out_gives_advice(few, tmp_path, monkeypatch):
 
 
 def test_a_folder_with_another_run_is_refused(few, tmp_path):
-    training.records.begin(tmp_path, training._config("kit-small", {}, QUICK, few, few, seed=0))
+    loop.records.begin(tmp_path, loop._config("kit-small", {}, QUICK, few, few, seed=0))
     with pytest.raises(ValueError, match="model was kit-small, now kit-best.*retrain=True"):
-        training.records.begin(tmp_path, training._config("kit-best", {}, QUICK, few, few, seed=0))
+        loop.records.begin(tmp_path, loop._config("kit-best", {}, QUICK, few, few, seed=0))
     with pytest.raises(ValueError, match="recipe epochs was 4, now 9; seed was 0, now 1"):
-        changed = training._config("kit-small", {}, replace(QUICK, epochs=9), few, few, seed=1)
-        training.records.begin(tmp_path, changed)
+        changed = loop._config("kit-small", {}, replace(QUICK, epochs=9), few, few, seed=1)
+        loop.records.begin(tmp_path, changed)
 
 
 def test_the_state_of_another_model_is_refused(few, tmp_path, monkeypatch):
@@ -251,7 +253,7 @@ def test_faces_that_cannot_be_trained_on_are_refused(few, tmp_path):
 def test_private_test_is_touched_only_on_purpose_and_then_recorded(few, tmp_path):
     private = replace(few.public_test, usage=np.full(len(few.public_test), "PrivateTest"))
     everything = few.join(private)
-    learnt, selecting = training.choose_faces(everything)
+    learnt, selecting = loop.choose_faces(everything)
     assert set(learnt.usage) == {"Training"} and set(selecting.usage) == {"PublicTest"}
     run = fit(few, tmp_path / "run", model=small_model(plain=True), epochs=1, validation=private)
     assert run.provenance["selected_on_private_test"]
@@ -261,9 +263,9 @@ def test_private_test_is_touched_only_on_purpose_and_then_recorded(few, tmp_path
 def test_twins_are_left_out_by_recipes_that_say_so(few, tmp_path):
     twins = few.public_test[:5]
     together = few.join(replace(twins, usage=np.full(5, "Training")))
-    learnt, _ = training.choose_faces(together, without_twins=True)
+    learnt, _ = loop.choose_faces(together, without_twins=True)
     assert not learnt.has_twin_in(few.public_test).any()
-    assert len(training.choose_faces(together)[0]) >= len(learnt) + 5
+    assert len(loop.choose_faces(together)[0]) >= len(learnt) + 5
     run = fit(
         together,
         tmp_path / "run",
@@ -301,7 +303,7 @@ def test_a_sequential_model_of_ones_own_trains(few, tmp_path):
 
 
 def test_a_model_is_built_in_the_precision_asked_for(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(training.models, "build", lambda name, emotions: small_model(emotions))
+    monkeypatch.setattr(loop.models, "build", lambda name, emotions: small_model(emotions))
     run = fit(few, tmp_path / "run", model="small", epochs=1, precision="mixed_bfloat16")
     assert run.provenance["precision"] == "mixed_bfloat16"
     assert precision_of(small_model()) == "float32"
@@ -328,7 +330,7 @@ def test_fit_reads_the_same_batches_anew_each_epoch_and_no_thread_tunes_them(few
         batches.start_epoch(epoch)
         for got, wanted in zip(read, batches, strict=True):
             assert all(np.array_equal(a, b) for a, b in zip(got, wanted, strict=True))
-    if training.keras.backend.backend() == "tensorflow":
+    if loop.keras.backend.backend() == "tensorflow":
         assert read.options().autotune.enabled is False
 
 
@@ -341,7 +343,7 @@ def test_mixup_lays_two_faces_and_their_targets_over_each_other(few):
 
 def test_class_weights_weigh_the_loss():
     faces = draw_sample(700).training
-    weights = training.class_weights(faces)
+    weights = loop.class_weights(faces)
     _, targets, loss_weights = Batches(faces, 50, class_weight=weights)[0]
     np.testing.assert_allclose(loss_weights, [weights[label] for label in targets.argmax(1)], rtol=1e-6)
 
@@ -378,7 +380,7 @@ def test_the_cosine_rises_over_the_warm_up_and_falls_to_zero():
 def test_averaged_weights_are_scored_with_batch_statistics_of_their_own(few):
     import keras
 
-    from fer_kit.averages import Averages
+    from fer_kit.training.ema import Averages
 
     model = keras.Sequential([keras.Input((48, 48, 1), dtype="uint8"), keras.layers.Rescaling(1 / 255)])
     model.add(keras.layers.RandomBrightness(0.9, value_range=(0, 1)))  # changes the mean, in training alone

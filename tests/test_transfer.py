@@ -10,14 +10,14 @@ import keras
 import numpy as np
 import pytest
 
-from fer_kit import transfer
-from fer_kit.backbones import RANDOM, classifier, feature_head, load_backbone
-from fer_kit.evaluation import evaluate
-from fer_kit.recipes import RECIPES, Recipe
-from fer_kit.records import Run
-from fer_kit.sample import draw_sample
-from fer_kit.scores import vote
-from fer_kit.training import fit
+from fer_kit.data.sample.people import draw_sample
+from fer_kit.evaluation.scores import vote
+from fer_kit.evaluation.scoring import evaluate
+from fer_kit.models.backbones import RANDOM, classifier, feature_head, load_backbone
+from fer_kit.training import transfer
+from fer_kit.training.loop import fit
+from fer_kit.training.recipes import RECIPES, Recipe
+from fer_kit.training.records import Run
 
 QUICK = Recipe("quick", "these tests", epochs=2, batch_size=32, learning_rate=1e-3)
 
@@ -179,9 +179,9 @@ CHILD = """
 import sys
 import keras
 sys.path.insert(0, sys.argv[1])
-from fer_kit import transfer
-from fer_kit.faceset import FaceSet
-from fer_kit.backbones import load_backbone
+from fer_kit.training import transfer
+from fer_kit.data.faceset import FaceSet
+from fer_kit.models.backbones import load_backbone
 few = FaceSet.load(sys.argv[2])
 backbone = load_backbone("MobileNet", 32, weights=None, precision="float32", alpha=0.25)
 run = transfer.train_head(backbone, few, sys.argv[3] + "/run", epochs=1, cache=sys.argv[3])

@@ -15,9 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_kit import learning_rate, shared_study, tuning, tuning_plots, tuning_space
-from fer_kit.recipes import RECIPES, Recipe
-from fer_kit.sample import draw_sample
+from fer_kit.data.sample.people import draw_sample
+from fer_kit.plots import tuning as tuning_plots
+from fer_kit.studies.tuning import shared
+from fer_kit.studies.tuning import space as tuning_space
+from fer_kit.studies.tuning import study as tuning
+from fer_kit.training import learning_rate
+from fer_kit.training.recipes import RECIPES, Recipe
 
 optuna = pytest.importorskip("optuna")
 
@@ -141,7 +145,7 @@ def test_a_record_needs_no_optuna_and_reads_back(searched, tmp_path, monkeypatch
     assert tuning.read_record(tmp_path / "none") is None
     tuning.write_record(searched, tmp_path / "record")
     trials, curves = tuning.table(searched), tuning.curves(searched)
-    monkeypatch.setattr(shared_study, "import_optuna", lambda: pytest.fail("needs Optuna"))
+    monkeypatch.setattr(shared, "import_optuna", lambda: pytest.fail("needs Optuna"))
     read, read_curves, about = tuning.read_record(tmp_path / "record")
     pd.testing.assert_frame_equal(read, trials, rtol=1e-4)
     pd.testing.assert_frame_equal(read_curves, curves, rtol=1e-4)
@@ -154,8 +158,9 @@ CHILD = f"""
 import sys
 sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(ROOT)!r}]
 import test_tuning as t
-from fer_kit import faceset, shared_study, tuning
-shared_study.BEAT = 0.2
+from fer_kit.data import faceset
+from fer_kit.studies.tuning import shared, study as tuning
+shared.BEAT = 0.2
 few = faceset.FaceSet.load(sys.argv[1])
 """
 WORK = """
@@ -163,7 +168,7 @@ t.tuning.grid(t.toy, few, t.QUICK, t.SHARED, sys.argv[2], epochs=2)
 """
 STUCK = """
 import time
-from fer_kit import callbacks
+from fer_kit.training import callbacks
 def stuck(self, batch, logs=None):
     if self.title.startswith("epoch 2/") and shares > 1:
         open(sys.argv[2] + "/stuck", "w").close()
@@ -197,7 +202,7 @@ def test_two_processes_share_a_study_and_one_is_killed(few, tmp_path, monkeypatc
     assert tuning.table(tmp_path).state.tolist().count("running") == 1  # alive to the last
     assert [killed.count("PublicTest"), worked.count("PublicTest")] == [1, 4], killed + worked
 
-    monkeypatch.setattr(shared_study, "DEAD_AFTER", 1)
+    monkeypatch.setattr(shared, "DEAD_AFTER", 1)
     time.sleep(1.1)
     trials = tuning.grid(toy, few, QUICK, SHARED, tmp_path, epochs=2)
     assert set(trials.state) == {"finished"} and trials.epochs.tolist() == [2] * 6
@@ -207,11 +212,11 @@ def test_two_processes_share_a_study_and_one_is_killed(few, tmp_path, monkeypatc
 
 
 def test_a_setting_that_kills_its_process_is_not_tried_forever(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(shared_study, "DEAD_AFTER", 0)
+    monkeypatch.setattr(shared, "DEAD_AFTER", 0)
     monkeypatch.setattr(tuning, "_run_trial", lambda *_: None)  # leaves the trial as a kill would
     tuning.grid(toy, few, QUICK, {"batch_size": [16]}, tmp_path)
-    study = shared_study.open_study(tmp_path)
-    assert [trial.state.name for trial in study.trials] == ["FAIL"] * shared_study.TRIES
+    study = shared.open_study(tmp_path)
+    assert [trial.state.name for trial in study.trials] == ["FAIL"] * shared.TRIES
     assert tuning.table(tmp_path).state.tolist() == ["failed"]
 
 
@@ -276,7 +281,7 @@ def test_a_damaged_or_lost_journal_is_named(few, gridded):
 
 
 def test_a_lock_that_a_killed_process_left_is_broken(few, gridded, monkeypatch):
-    monkeypatch.setattr(shared_study, "LOCK_EXPIRES", 1)
+    monkeypatch.setattr(shared, "LOCK_EXPIRES", 1)
     for name in ("study.log.lock", "claim.lock"):
         (gridded / name).touch()
     with pytest.warns(UserWarning, match="grace_period"):
@@ -289,7 +294,7 @@ def test_no_trials_and_no_study(few, tmp_path):
         tuning.search(toy, few, QUICK, {"batch_size": [16]}, tmp_path, trials=0)
     with pytest.raises(FileNotFoundError, match="has no study.log; tuning.grid"):
         tuning.table(tmp_path)
-    shared_study.begin_study(tmp_path, {"space": {"dropout": [0.5]}})
+    shared.begin_study(tmp_path, {"space": {"dropout": [0.5]}})
     assert tuning.table(tmp_path).empty and tuning.curves(tmp_path).empty
     with pytest.raises(ValueError, match="no trial of .* has finished"):
         tuning.best(tmp_path)
@@ -300,7 +305,7 @@ def test_no_trials_and_no_study(few, tmp_path):
 def test_without_optuna_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ModuleNotFoundError, match=r'pip install "fer-kit\[tuning\]"'):
-        shared_study.begin_study(tmp_path, {})
+        shared.begin_study(tmp_path, {})
 
 
 @pytest.mark.parametrize(

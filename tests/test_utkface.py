@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_kit.utkface import load_utkface, people
+from fer_kit.data.utkface import load_utkface, people
 
 
 def archive(tmp_path, names):

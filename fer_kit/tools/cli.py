@@ -6,10 +6,9 @@ import json
 import os
 import sys
 
-from fer_kit.emotions import USAGES
-from fer_kit.recipes import RECIPES
-from fer_kit.settings import PROFILES
-from fer_kit.tools import publishing, teaching
+from fer_kit.data.emotions import USAGES
+from fer_kit.runtime.settings import PROFILES
+from fer_kit.training.recipes import RECIPES
 
 
 def main(arguments=None):
@@ -17,17 +16,21 @@ def main(arguments=None):
 
     A mistake of the user's, such as a path that does not exist, is one line on stderr and status 2.
     """
-    options = new_parser().parse_args(arguments)
+    return run_command(new_parser().parse_args(arguments))
+
+
+def run_command(options, program="fer_kit"):
+    """Run `options.command(options)` and return the exit status, mistakes of the user's put into words."""
     try:
         return options.command(options)
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, OSError, ImportError, MemoryError, ArithmeticError) as error:
-        print(f"fer_kit: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("fer_kit: stopped", file=sys.stderr)
+        print(f"{program}: stopped", file=sys.stderr)
         return 130
 
 
@@ -38,10 +41,8 @@ def new_parser():
         description="Facial expression recognition on FER-2013, from the command line.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (add_run, add_doctor, add_fetch, add_train, add_evaluate, add_export, add_watch):
+    for add in (add_run, add_doctor, add_fetch, add_train, add_evaluate, add_export, add_watch, add_labs):
         add(commands)
-    teaching.add_commands(commands)
-    publishing.add_commands(commands)
     return parser
 
 
@@ -82,7 +83,7 @@ def add_doctor(commands):
 
 def doctor(options):
     """Print the doctor's report; status 1 when a finding is an error."""
-    from fer_kit.doctor import examine_path
+    from fer_kit.data.doctor import examine_path
 
     report = examine_path(options.path)
     print(json.dumps(report.as_json(), indent=2) if options.json else report)
@@ -104,7 +105,7 @@ def add_fetch(commands):
 
 def fetch(options):
     """Download FER-2013."""
-    from fer_kit.fetch import fetch as fetch_archive
+    from fer_kit.data.fetch import fetch as fetch_archive
 
     print(fetch_archive(options.to))
     return 0
@@ -135,9 +136,9 @@ def add_train(commands):
 
 def train(options):
     """Train; `fit` prints how it goes and how it ended."""
-    from fer_kit.data_size import take_sizes
-    from fer_kit.dataset import load_faces
-    from fer_kit.training import fit
+    from fer_kit.data.loading import load_faces
+    from fer_kit.studies.data_size import take_sizes
+    from fer_kit.training.loop import fit
 
     faces = load_faces(options.data)
     if options.drop:
@@ -169,8 +170,8 @@ def add_evaluate(commands):
 
 def evaluate(options):
     """Print the scores."""
-    from fer_kit.dataset import load_faces
-    from fer_kit.evaluation import evaluate as score
+    from fer_kit.data.loading import load_faces
+    from fer_kit.evaluation.scoring import evaluate as score
 
     with contextlib.redirect_stdout(sys.stderr):  # so that stdout holds the scores alone
         faces = load_faces(options.data, allow_missing=True)
@@ -195,8 +196,8 @@ def add_export(commands):
 
 def export(options):
     """Export, and say what was written."""
-    from fer_kit.export import export as write
-    from fer_kit.records import open_model
+    from fer_kit.models.exporting import export as write
+    from fer_kit.training.records import open_model
 
     path = write(open_model(options.model)[0], options.to, options.out)
     print(f"{path}, {path.stat().st_size / 1024:.0f} KiB: faces uint8 (N, 48, 48, 1) to probabilities")
@@ -225,6 +226,33 @@ def watch(options):
     from fer_kit.tools.watch import watch as watch_source
 
     return watch_source(options.source, options.out, options.model, options.detector)
+
+
+def add_labs(commands):
+    """Add `labs`."""
+    command = commands.add_parser(
+        "labs",
+        help="write the notebooks for students, without solutions",
+        description="Write the numbered notebooks as labs: a TODO cell in place of every solution, the "
+        "checks kept. With --nbgrader, write an nbgrader course with solutions, checks and points instead.",
+    )
+    command.add_argument("--out", required=True, metavar="DIR", help="the folder to write to")
+    command.add_argument("--only", metavar="NN", help="notebooks by number, such as 03 or 00,03")
+    command.add_argument("--nbgrader", action="store_true", help="for nbgrader's generate_assignment")
+    command.set_defaults(command=labs)
+
+
+def labs(options):
+    """Write labs or an nbgrader course, and say how many."""
+    from fer_kit.tools.labs import write_labs
+    from fer_kit.tools.marking import write_course
+
+    write = write_course if options.nbgrader else write_labs
+    notebooks = [path for path in write(options.out, options.only) if path.suffix == ".ipynb"]
+    print(f"{len(notebooks)} lab{'s' * (len(notebooks) != 1)} in {options.out}")
+    if options.nbgrader:
+        print(f"Next: cd {options.out} && nbgrader generate_assignment {notebooks[0].parent.name}")
+    return 0
 
 
 def _count(text):

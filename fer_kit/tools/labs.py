@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from fer_kit.files import replacing
+from fer_kit.runtime.files import replacing
 from fer_kit.tools.run import find_notebooks
 
 NAME = 'NAME = ""\nSTUDENT_ID = ""'

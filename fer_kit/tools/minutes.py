@@ -2,7 +2,7 @@
 
 import re
 
-from fer_kit.files import read_json, write_json
+from fer_kit.runtime.files import read_json, write_json
 
 
 def write_times(outcomes, setting):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import jinja2
 
-from fer_kit import records
-from fer_kit.files import replacing
 from fer_kit.reports import REPORTED
+from fer_kit.runtime.files import replacing
 from fer_kit.tools.gather import gather, title_of
+from fer_kit.training import records
 
 TEMPLATE = Path(__file__).with_name("page.html")
 

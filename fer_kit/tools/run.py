@@ -11,7 +11,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-from fer_kit import settings
+from fer_kit.runtime import settings
 from fer_kit.tools.minutes import write_times
 from fer_kit.tools.page import write_notebook, write_page
 
@@ -113,7 +113,7 @@ def find_notebooks(folder=None, only=None):
 
 def find_setting(data=None, profile=None, out=None):
     """Return the Setting of a run, with absolute paths, since kernels start in another folder."""
-    from fer_kit.dataset import load_faces
+    from fer_kit.data.loading import load_faces
 
     if profile is None:
         profile = settings.profile().name

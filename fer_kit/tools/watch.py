@@ -9,13 +9,13 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from fer_kit.annotate import annotate, video
-from fer_kit.camera import frames
-from fer_kit.detection import find_detector
-from fer_kit.export import SUFFIXES, fast, load_exported
-from fer_kit.faces import FacePipeline
-from fer_kit.records import open_model
-from fer_kit.timeline import table
+from fer_kit.camera.annotation import annotate, video
+from fer_kit.camera.detection import find_detector
+from fer_kit.camera.pipeline import FacePipeline
+from fer_kit.camera.sources import frames
+from fer_kit.camera.timeline import table
+from fer_kit.models.exporting import SUFFIXES, fast, load_exported
+from fer_kit.training.records import open_model
 
 PICTURE_SIDE = 1280
 """Longer side in pixels at which the detector looks at single pictures: groups have small faces."""

@@ -1,0 +1,132 @@
+"""What was seen, drawn on the frames (boxes, captions, bars of the probabilities), and videos of them."""
+
+import contextlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fer_kit.camera.boxes import overlap
+from fer_kit.camera.pipeline import draw_faces
+from fer_kit.data.emotions import COLOURS, EMOTIONS
+from fer_kit.runtime.quiet import quiet
+
+VP8 = cv2.VideoWriter_fourcc(*"VP80")
+"""Five times faster to write than VP9, and played by every browser."""
+LONGEST = 1280
+"""Longer side in pixels of a video at most: few screens show more, and VP8 takes long enough for this."""
+
+
+def annotate(frame, results):
+    """Return a copy of `frame`, uint8 RGB (H, W, 3), with boxes, captions and bars for `FaceResult`s.
+
+    The bars of the seven probabilities, in the emotions' order and colours, stand beside the box; in a
+    crowd, where they would hide another face, they are left out.
+    """
+    drawn = draw_faces(frame, results)
+    unit = max(drawn.shape[:2]) / 640
+    taken = [result.box for result in results]
+    for result in results:
+        panel = _free_place(
+            result.box, (round(110 * unit), round(13 * unit) * len(EMOTIONS)), taken, drawn.shape
+        )
+        if panel:
+            taken.append(panel)
+            _draw_bars(drawn, panel, result.probabilities, unit)
+    return drawn
+
+
+def _free_place(box, size, taken, shape):
+    """The box of a panel of this size to the right or left of a face's box, None where both are taken."""
+    gap = 6 * size[0] // 110
+    for left in (box[0] + box[2] + gap, box[0] - gap - size[0]):
+        panel = (left, box[1], *size)
+        inside = left >= 0 and left + size[0] <= shape[1]
+        if inside and not any(overlap(panel, other) for other in taken):
+            return panel
+    return None
+
+
+def _draw_bars(drawn, panel, probabilities, unit):
+    left, top, width, height = panel
+    drawn[top : top + height, left : left + width] //= 2
+    for k, (emotion, share) in enumerate(zip(EMOTIONS, probabilities, strict=True)):
+        low = top + height * (k + 1) // len(EMOTIONS) - round(3 * unit)
+        spot, start = (left + round(3 * unit), low), left + round(56 * unit)
+        cv2.putText(
+            drawn, emotion, spot, cv2.FONT_HERSHEY_SIMPLEX, 0.35 * unit, (255, 255, 255), 1, cv2.LINE_AA
+        )
+        end = start + round(50 * unit * float(share))
+        cv2.rectangle(drawn, (start, low - round(7 * unit)), (end, low), _rgb(emotion), cv2.FILLED)
+
+
+def _rgb(emotion):
+    return tuple(bytes.fromhex(COLOURS[emotion][1:]))
+
+
+@contextlib.contextmanager
+def video(path, rate=25.0):
+    """Open a video file that browsers play, VP8 in .webm, and return the function `write(seconds, frame)`.
+
+    Frames are uint8 RGB (H, W, 3). The first decides the size, at most `LONGEST` pixels wide or high, and
+    others are fitted into it. The video has `rate` frames per second: a frame that comes late is preceded by
+    the one before, and one that comes too soon is left out, so that the video lasts as long as what it shows.
+    The file appears under its name when it is whole, also when the block is left by an exception: what was
+    seen until then is in it. Raises ValueError for another ending than .webm, OSError when it cannot be
+    written.
+    """
+    path = Path(path)
+    if path.suffix != ".webm":
+        raise ValueError(f"{path}: videos are written as .webm, which every browser plays")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial.webm")
+    file = None
+
+    def write(seconds, frame):
+        nonlocal file
+        file = file or _Webm(partial, rate, frame.shape)
+        file.write(seconds, frame)
+
+    try:
+        yield write
+    finally:
+        if file:
+            file.close()
+            partial.replace(path)
+
+
+class _Webm:
+    """A video of `rate` frames per second under way."""
+
+    def __init__(self, path, rate, shape):
+        scale = min(1, LONGEST / max(shape[:2]))
+        # Even sides, as VP8 wants them, and not tiny.
+        self.size = tuple(max(16, round(n * scale) // 2 * 2) for n in shape[1::-1])
+        self.rate, self.written, self.last = rate, 0, None
+        with quiet():  # OpenCV remarks on every .webm that it had to choose a tag
+            self.writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, VP8, rate, self.size)
+        if not self.writer.isOpened():
+            raise OSError(f"{path} cannot be written: is the folder writable, and does this OpenCV have VP8?")
+
+    def write(self, seconds, frame):
+        late = round(seconds * self.rate) - self.written
+        if late < 0:
+            return
+        image = cv2.cvtColor(_fitted(frame, self.size), cv2.COLOR_RGB2BGR)
+        for _ in range(late):
+            self.writer.write(image if self.last is None else self.last)
+        self.writer.write(image)
+        self.written, self.last = self.written + late + 1, image
+
+    def close(self):
+        self.writer.release()
+
+
+def _fitted(frame, size):
+    """A frame scaled into `size`, (width, height), on black where its proportions differ."""
+    scale = min(size[0] / frame.shape[1], size[1] / frame.shape[0])
+    width, height = (max(1, round(n * scale)) for n in frame.shape[1::-1])
+    fitted = np.zeros((size[1], size[0], 3), np.uint8)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    fitted[top : top + height, left : left + width] = cv2.resize(frame, (width, height))
+    return fitted

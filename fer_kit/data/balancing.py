@@ -1,0 +1,170 @@
+"""Balancing: equally many faces of every emotion, in memory or as a new folder."""
+
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from functools import reduce
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from fer_kit.data.augment import augment_disgust, augment_face
+from fer_kit.data.faceset import FaceSet
+
+_MARK = " augmented "
+
+
+def balance(faces, target=5000, seed=0):
+    """Return a FaceSet with exactly `target` faces of every emotion (hejslet-balance).
+
+    Of an emotion with more, `target` random faces stay. An emotion with fewer keeps them all and gains
+    copies of random ones through `augment_face`, whose `files` end in " augmented 1" and so on. Takes
+    Training faces only. Raises ValueError for others, for an emotion without a face and for a `target`
+    below 1.
+    """
+    _check_training(faces)
+    if target < 1:
+        raise ValueError(f"target is the number of faces of each emotion, at least 1, not {target}")
+    kept, copied = [], []
+    for label, name in enumerate(faces.names):
+        rows = np.flatnonzero(faces.labels == label)
+        if not len(rows):
+            where = faces.source or "this FaceSet"
+            raise ValueError(f"{where} has no {name} face; add some, or use drop({name!r}) first")
+        rng = np.random.default_rng([seed, label])
+        kept.append(rng.permutation(rows)[:target])
+        extra = rng.choice(rows, max(0, target - len(rows)))
+        copied.append(_copies(faces[extra], augment_face, rng))
+    return reduce(FaceSet.join, copied, faces[np.sort(np.concatenate(kept))])
+
+
+def multiply(faces, name, times=10, total=None, seed=0):
+    """Return the faces with those of one emotion multiplied by augmented copies (murphy-disgust-aug).
+
+    Every face of the emotion `name` stands there `times` times: itself and copies through
+    `augment_disgust`. With `total` there are that many of them instead, so that 348 become murphy's
+    3,520. Takes Training faces only. Raises ValueError for others and for a `total` that would lose faces.
+    """
+    _check_training(faces)
+    rows = np.flatnonzero(faces.labels == faces.names.index(name)) if name in faces.names else []
+    if not len(rows):
+        raise ValueError(f"there is no {name!r} face; there are {', '.join(faces.names)}")
+    total = times * len(rows) if total is None else total
+    if total < len(rows):
+        raise ValueError(f"{total} is fewer than the {len(rows)} {name} faces there are; multiply adds only")
+    rng = np.random.default_rng(seed)
+    return faces.join(_copies(faces[np.resize(rows, total - len(rows))], augment_disgust, rng))
+
+
+def with_copies(faces, copies, seed=0):
+    """Return the Training faces, each of them `copies` times more through `augment_face`, and all others.
+
+    Raises ValueError when there are no Training faces.
+    """
+    rng = np.random.default_rng(seed)
+    return reduce(FaceSet.join, [_copies(faces.training, augment_face, rng) for _ in range(copies)], faces)
+
+
+def originals(faces):
+    """Return which file each face came from, str (N,): a copy made here names the face it is a copy of."""
+    return np.array([str(file).split(_MARK)[0] for file in faces.files])
+
+
+def balance_train_folder(src, dst, target=5000, seed=0):
+    """Write a folder with `target` images of every emotion, made from the training folder `src`.
+
+    This is hejslet-balance. `src` has one folder per emotion, in any usual spelling; `dst` gets seven
+    folders named as in `EMOTIONS`. The faces are those of `balance`: originals are copied byte for byte,
+    augmented ones are written as PNG, which loses nothing. All or nothing: `dst` appears when it is
+    complete, and `src` is only read. Returns the balanced FaceSet, whose `notes` say what was left out
+    or respelled.
+
+    Raises FileNotFoundError or NotADirectoryError for `src`; FileExistsError for a `dst` that holds
+    something; ValueError for unreadable images, an emotion without images and test faces in `src`;
+    OSError when `dst` cannot be written.
+    """
+    src, dst = Path(src), Path(dst)
+    _check_places(src, dst)
+    faces, contents = _read_folder(src)
+    balanced = balance(faces, target, seed)
+    names = _file_names(balanced)
+    try:
+        dst.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{dst.name}-", dir=dst.parent) as temporary:
+            whole = Path(temporary, dst.name)
+            _write_folder(balanced, names, contents, whole)
+            if dst.exists():
+                dst.rmdir()  # it is empty; Windows renames onto nothing only
+            whole.rename(dst)
+    except OSError as error:
+        reason = f"cannot write {dst} ({error.strerror or error}); nothing was left there. "
+        raise OSError(error.errno, reason + "Free some space or choose another folder") from error
+    return balanced
+
+
+def _check_training(faces):
+    others = sorted(set(faces.usage) - {"Training"})
+    if others:
+        raise ValueError(f"balance Training faces alone, not {', '.join(others)}: pass faces.training")
+
+
+def _copies(faces, augment, rng):
+    images = np.array([augment(face, rng) for face in faces.images], np.uint8).reshape(faces.images.shape)
+    files = np.array([f"{file}{_MARK}{number}" for number, file in enumerate(faces.files, 1)], str)
+    return replace(faces, images=images, files=files, notes=())
+
+
+def _check_places(src, dst):
+    if not src.exists():
+        raise FileNotFoundError(f"{src} does not exist; it should hold one folder per emotion")
+    if not src.is_dir():
+        raise NotADirectoryError(f"{src} is a file; unpack it, or use balance() on what load_faces reads")
+    if dst.resolve().is_relative_to(src.resolve()):
+        raise ValueError(f"{dst} lies in {src}, which is only read; choose a folder beside it")
+    if dst.exists() and (not dst.is_dir() or any(dst.iterdir())):
+        raise FileExistsError(f"{dst} holds something already; delete it or choose another folder")
+
+
+def _read_folder(src):
+    from fer_kit.data.archive import FolderImages
+    from fer_kit.data.images import read_faces
+    from fer_kit.data.layout import read_layout
+
+    files = FolderImages(src)
+    layout = read_layout(files, src)
+    if set(layout.usage) != {"Training"}:
+        raise ValueError(f"{src} holds test faces, which must stay as they are; point at its train folder")
+    contents = {name: files[name] for name in layout.names}
+    images, readable, notes = read_faces(contents, layout.names)
+    bad = [str(src / name) for name, ok in zip(layout.names, readable, strict=True) if not ok]
+    if bad:
+        raise ValueError(f"{len(bad)} unreadable images, the first is {bad[0]}; delete or replace them")
+    fields = {"files": np.array(layout.names), "source": str(src), "notes": (*layout.notes, *notes)}
+    return FaceSet(images, layout.labels, layout.usage, **fields), contents
+
+
+def _file_names(faces):
+    """The paths `<emotion>/<file>` that the faces get. Raises ValueError when two would be the same."""
+    names = []
+    for file, label in zip(faces.files, faces.labels, strict=True):
+        original, _, number = str(file).partition(_MARK)
+        path = PurePosixPath(original)
+        name = f"{path.stem}_augmented_{number}.png" if number else path.name
+        names.append(f"{faces.names[label]}/{name}")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"two images would both be called {twice[0]}; rename one of them in {faces.source}")
+    return names
+
+
+def _write_folder(faces, names, contents, folder):
+    import cv2
+
+    for emotion in faces.names:
+        Path(folder, emotion).mkdir(parents=True)
+    for name, file, image in zip(names, faces.files, faces.images, strict=True):
+        content = contents.get(str(file))
+        if content is None:
+            content = cv2.imencode(".png", image)[1].tobytes()
+        with Path(folder, name).open("xb") as out:
+            out.write(content)

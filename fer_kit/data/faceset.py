@@ -1,0 +1,218 @@
+"""The one dataset object: `FaceSet`, grey 48x48 faces with labels and usage."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from fer_kit.data.emotions import EMOTIONS, USAGES
+from fer_kit.runtime.files import replacing
+
+SIZE = 48
+"""Height and width of a face in pixels."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FaceSet:
+    """Faces with their labels.
+
+    `images` uint8 (N, 48, 48), 0-255; `labels` int64 (N,), indices into `names`; `usage` str (N,),
+    Training, PublicTest or PrivateTest; `names` the emotions (or other names) that labels stand for;
+    `files` str (N,), where each face came from; `source` where all of them came from; `notes` what
+    had to be converted, skipped or assumed on the way.
+
+    Raises ValueError when shapes, dtypes or labels do not fit together.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    usage: np.ndarray
+    names: tuple = EMOTIONS
+    files: np.ndarray | None = None
+    source: str = ""
+    notes: tuple = ()
+
+    def __post_init__(self):
+        count = len(self.images)
+        if self.images.shape != (count, SIZE, SIZE) or self.images.dtype != np.uint8:
+            raise ValueError(
+                f"images must be uint8 (N, {SIZE}, {SIZE}), not {self.images.dtype} {self.images.shape}"
+            )
+        labels = np.asarray(self.labels, dtype=np.int64)
+        usage = np.broadcast_to(np.asarray(self.usage, dtype="<U11"), (count,))
+        if self.files is None:
+            object.__setattr__(self, "files", np.array([f"face {i}" for i in range(count)]))
+        for name, values in (("labels", labels), ("usage", usage), ("files", self.files)):
+            if len(values) != count:
+                raise ValueError(f"{name} has {len(values)} entries for {count} images")
+        wrong = np.flatnonzero((labels < 0) | (labels >= len(self.names)))
+        if len(wrong):
+            raise ValueError(
+                f"{self.files[wrong[0]]} has label {labels[wrong[0]]}; "
+                f"labels go from 0 to {len(self.names) - 1} ({', '.join(self.names)})"
+            )
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "usage", usage)
+
+    def __len__(self):
+        return len(self.images)
+
+    def __repr__(self):
+        parts = ", ".join(f"{n:,} {u}" for u, n in self.counts().sum().items() if n)
+        return f"FaceSet of {len(self):,} faces ({parts or 'empty'}) from {self.source or 'memory'}"
+
+    def __getitem__(self, rows):
+        """Return the faces that `rows` selects: a slice, a boolean mask or an array of indices."""
+        return replace(
+            self,
+            images=self.images[rows],
+            labels=self.labels[rows],
+            usage=self.usage[rows],
+            files=self.files[rows],
+        )
+
+    def part(self, usage):
+        """Return the faces of one `usage`. Raises ValueError when there is none."""
+        if usage not in USAGES:
+            raise ValueError(f"no usage {usage!r}; there are {', '.join(USAGES)}")
+        found = self[self.usage == usage]
+        if not len(found):
+            raise ValueError(f"{self.source or 'this FaceSet'} has no {usage} faces")
+        return found
+
+    @property
+    def training(self):
+        """The Training faces: what a model learns from."""
+        return self.part("Training")
+
+    @property
+    def public_test(self):
+        """The PublicTest faces: what checkpoints and settings are selected on."""
+        return self.part("PublicTest")
+
+    @property
+    def private_test(self):
+        """The PrivateTest faces: scored once, at the end."""
+        return self.part("PrivateTest")
+
+    @property
+    def x(self):
+        """The images as a model eats them: uint8 (N, 48, 48, 1)."""
+        return self.images[..., np.newaxis]
+
+    def of(self, name):
+        """Return the faces of one emotion. Raises ValueError for a name that is not in `names`."""
+        return self[self.labels == self._label(name)]
+
+    def counts(self):
+        """Return a DataFrame of face counts, one row per emotion and one column per usage."""
+        table = pd.crosstab(
+            pd.Categorical.from_codes(self.labels, list(self.names)),
+            pd.Categorical(self.usage, list(USAGES)),
+            dropna=False,
+        )
+        table = table.reindex(index=list(self.names), columns=list(USAGES), fill_value=0)
+        return table.rename_axis(index="emotion", columns="usage")
+
+    def take(self, count, seed=0):
+        """Return at most `count` random faces of each emotion (murphy-size), in their old order."""
+        rng = np.random.default_rng(seed)
+        rows = [rng.permutation(np.flatnonzero(self.labels == k))[:count] for k in range(len(self.names))]
+        return self[np.sort(np.concatenate(rows))]
+
+    def sample(self, count, seed=0):
+        """Return `count` random faces of the same class balance or imbalance, in their old order."""
+        rng = np.random.default_rng(seed)
+        return self[np.sort(rng.permutation(len(self))[:count])]
+
+    def limit(self, count, seed=0):
+        """Return at most `count` random faces of each usage, in their old order; None means all of them."""
+        if count is None:
+            return self
+        rng = np.random.default_rng(seed)
+        rows = [rng.permutation(np.flatnonzero(self.usage == u))[:count] for u in USAGES]
+        return self[np.sort(np.concatenate(rows))]
+
+    def split(self, fraction=0.2, seed=0):
+        """Split into (rest, held out), taking `fraction` of each emotion, rounded up (murphy-split).
+
+        Of FER-2013's 28,709 Training faces a fifth is 5,744, and 22,965 stay.
+        """
+        if not 0 < fraction < 1:
+            raise ValueError(f"fraction must lie between 0 and 1, not {fraction}")
+        rng = np.random.default_rng(seed)
+        held = np.zeros(len(self), bool)
+        for k in range(len(self.names)):
+            rows = rng.permutation(np.flatnonzero(self.labels == k))
+            held[rows[: int(np.ceil(round(fraction * len(rows), 6)))]] = True
+        return self[~held], self[held]
+
+    def drop(self, name):
+        """Return the faces without one emotion, labels counted anew from 0 (murphy-dropdisgust)."""
+        gone = self._label(name)
+        if len(self.names) <= 2:
+            raise ValueError(f"only {', '.join(self.names)} are left; drop nothing more")
+        keep = self[self.labels != gone]
+        names = tuple(n for n in self.names if n != name)
+        return replace(keep, labels=keep.labels - (keep.labels > gone), names=names)
+
+    def join(self, other):
+        """Return these faces followed by those of `other`, which must have the same `names`."""
+        if self.names != other.names:
+            raise ValueError(f"cannot join faces named {self.names} with faces named {other.names}")
+        fields = ("images", "labels", "usage", "files")
+        both = {f: np.concatenate([getattr(self, f), getattr(other, f)]) for f in fields}
+        return replace(self, **both, notes=self.notes + other.notes)
+
+    def has_twin_in(self, other):
+        """Return a bool mask (N,): which of these faces have a pixel-identical face in `other`."""
+        return np.isin(self.digests, other.digests)
+
+    @cached_property
+    def digests(self):
+        """A 16-byte digest of each image's pixels, bytes (N,): equal for pixel-identical images."""
+        images = np.ascontiguousarray(self.images)
+        return np.array([hashlib.blake2b(image, digest_size=16).hexdigest() for image in images], "S32")
+
+    @cached_property
+    def fingerprint(self):
+        """16 hexadecimal digits that change with any pixel, label or usage, but not with the order."""
+        rows = sorted(zip(self.digests.tolist(), self.labels.tolist(), self.usage.tolist(), strict=True))
+        return hashlib.sha256(repr((self.names, rows)).encode()).hexdigest()[:16]
+
+    def to_tf_data(self, batch_size=64, shuffle=True, seed=0):
+        """Return a `tf.data.Dataset` of (uint8 (B, 48, 48, 1), int64 (B,)) batches, prefetched.
+
+        With `shuffle`, all faces are shuffled anew each epoch. Needs TensorFlow.
+        """
+        import tensorflow as tf
+
+        data = tf.data.Dataset.from_tensor_slices((self.x, self.labels))
+        if shuffle:
+            data = data.shuffle(len(self), seed=seed)
+        return data.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+    def save(self, path):
+        """Write the faces to one `.npz` file, all or nothing: an interrupted save leaves no file."""
+        with replacing(path) as out:
+            np.savez(out, **{f: np.asarray(getattr(self, f)) for f in self.__dataclass_fields__})
+
+    @classmethod
+    def load(cls, path):
+        """Read faces that `save` wrote. Raises ValueError, naming the file, when it is something else."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                fields = {f: stored[f] for f in cls.__dataclass_fields__}
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise ValueError(f"{path} is not a FaceSet file ({error}); delete it and save again") from error
+        fields |= {"names": tuple(fields["names"].tolist()), "notes": tuple(fields["notes"].tolist())}
+        return cls(**fields | {"source": str(fields["source"])})
+
+    def _label(self, name):
+        if name not in self.names:
+            raise ValueError(f"no emotion {name!r} here; there are {', '.join(self.names)}")
+        return self.names.index(name)

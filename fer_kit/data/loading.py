@@ -1,0 +1,150 @@
+"""Load FER-2013 from wherever it lies: archive, folders, csv, cache, or the built-in sample."""
+
+import contextlib
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fer_kit.data.archive import FolderImages, ZipImages
+from fer_kit.data.csv import read_csv
+from fer_kit.data.faceset import FaceSet
+from fer_kit.data.images import read_faces
+from fer_kit.data.layout import missing_emotions, read_layout
+from fer_kit.data.sample.people import draw_sample
+from fer_kit.runtime import settings
+
+CACHE_VERSION = 1
+"""Counted up whenever the same file would be read differently, so that old caches are not used."""
+
+BY_HAND = (
+    "download msambare/fer2013 from Kaggle in a browser and put the archive at data/fer2013.zip, unopened"
+)
+HOW_TO_GET_IT = f"run `python -m fer_kit fetch`, or {BY_HAND}"
+
+
+def load_faces(path=None, *, allow_missing=False, cache=True):
+    """Return the `FaceSet` at `path`: a Kaggle archive (.zip), its folders, `fer2013.csv` or a saved `.npz`.
+
+    Without `path`, takes what lies at FER_DATA or in `data/`, and where there is nothing, the built-in
+    sample; it prints which. Archives and csv files are read once and then taken from the cache folder.
+    `allow_missing` accepts a dataset in which a usage lacks a whole emotion (CK+ has no neutral).
+
+    Raises FileNotFoundError for a path that does not exist and ValueError for content that cannot be
+    used; both name the file and say what to do.
+    """
+    chatty = path is None
+    path = settings.data_path() if path is None else Path(path).expanduser()
+    if chatty and path is not None and path.is_dir() and not _candidates(path):
+        path = None
+    if path is None or str(path) == "sample":
+        faces = draw_sample()
+    else:
+        faces = _open(find_dataset(path), allow_missing, cache)
+    if chatty:
+        print(faces)
+        if faces.source == "built-in sample":
+            print(f"These faces are drawn by the kit. For the real FER-2013, {HOW_TO_GET_IT}.")
+        for note in faces.notes:
+            print("Note:", note)
+    return faces
+
+
+def find_dataset(path):
+    """Return the Path of the one dataset at `path`: a file, or a folder that holds it.
+
+    Raises FileNotFoundError when nothing is there, ValueError when several archives are.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; {HOW_TO_GET_IT}")
+    if path.is_file():
+        return path
+    found = _candidates(path)
+    if not found:
+        raise FileNotFoundError(f"{path} holds no dataset; {HOW_TO_GET_IT}")
+    if len(found) > 1:
+        names = ", ".join(p.name for p in found)
+        raise ValueError(f"{path} holds several datasets ({names}); point at one of them")
+    return found[0]
+
+
+def _candidates(folder):
+    """What in a folder may be a dataset: files with a data suffix, or else the folder itself.
+
+    UTKFace may lie beside it (`fer_kit.gender`) and is not looked at.
+    """
+    entries = sorted(p for p in folder.iterdir() if not p.name.lower().startswith((".", "utkface")))
+    files = [p for p in entries if p.suffix.lower() in {".zip", ".csv"}]
+    if files:
+        return files
+    return [folder] if any(p.is_dir() for p in entries) else []
+
+
+def _open(path, allow_missing, cache):
+    if path.suffix.lower() == ".npz":
+        return FaceSet.load(path)
+    if path.is_dir():
+        faces, gone = _read_images(FolderImages(path), path)
+    else:
+        stored = _cache_file(path) if cache else None
+        if stored and stored.exists():
+            with contextlib.suppress(ValueError):  # a damaged cache is made anew
+                return _complete(FaceSet.load(stored), allow_missing)
+        faces, gone = _read_file(path)
+    faces = replace(faces, notes=faces.notes + tuple(gone))
+    if cache and path.is_file():
+        _store(faces, stored)
+    return _complete(faces, allow_missing)
+
+
+def _read_file(path):
+    suffix = path.suffix.lower()
+    if suffix == ".zip":
+        return _read_images(ZipImages(path), path)
+    if suffix == ".csv":
+        images, labels, usage = read_csv(path)
+        lines = np.char.add("line ", np.arange(2, len(labels) + 2).astype(str))
+        return FaceSet(images, labels, usage, files=lines, source=path.name), ()
+    raise ValueError(f"{path} is no dataset: expected a .zip archive, a .csv file, a saved .npz or a folder")
+
+
+def _read_images(files, path):
+    layout = read_layout(files, path)
+    images, readable, notes = read_faces(files, layout.names)
+    faces = FaceSet(
+        images,
+        np.array(layout.labels),
+        np.array(layout.usage),
+        files=np.array(layout.names),
+        source=path.name,
+        notes=tuple(layout.notes) + tuple(notes),
+    )
+    return faces[readable], missing_emotions(layout)
+
+
+def _complete(faces, allow_missing):
+    gone = [note for note in faces.notes if " has no faces for " in note]
+    if gone and not allow_missing:
+        raise ValueError(
+            f"{faces.source}: {'; '.join(gone)}. Add the missing folder, or pass allow_missing=True to go on"
+        )
+    return faces
+
+
+def _cache_file(path):
+    """Where a file's faces are cached: the name changes when the file does."""
+    where, state = path.resolve(), path.stat()
+    version = f"{CACHE_VERSION} {state.st_size} {state.st_mtime_ns}"
+    digest = [hashlib.sha256(text.encode()).hexdigest()[:12] for text in (str(where), version)]
+    return settings.cache_dir() / f"{path.stem}-{digest[0]}-{digest[1]}.npz"
+
+
+def _store(faces, target):
+    """Write the cache and drop the one of the file's former state; without room or right, go on."""
+    with contextlib.suppress(OSError):
+        faces.save(target)
+        for old in target.parent.glob(target.name.rpartition("-")[0] + "-*.npz"):
+            if old != target:
+                old.unlink()

@@ -1,0 +1,15 @@
+"""Faces that the kit draws itself: a dataset for everyone, which may be shown and passed on.
+
+people       draw_sample: who is drawn, with which emotion; hair
+expressions  facial action units of each emotion (FACS)
+drawing      from numbers to grey pictures; features: eyes, brows, mouth and the rest of a face
+"""
+
+from fer_kit.runtime.lazy import face
+
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "people": "draw_sample true_labels",
+    },
+)

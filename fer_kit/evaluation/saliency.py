@@ -1,0 +1,205 @@
+"""Looking inside a network: what any layer sees, and which pixels speak for an emotion.
+
+A layer of a nested backbone does not belong to the outer model's graph, so that `Model(inputs,
+layer.output)` fails for it. Here layers are listened to while the model runs, which works for all of them.
+"""
+
+import warnings
+from contextlib import ExitStack, contextmanager
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from fer_kit.models.layers import all_layers, find_layer
+
+
+def last_convolution(model):
+    """Return the layer whose maps Grad-CAM explains: "last_conv", else the last that puts out maps."""
+    deep = list(all_layers(model))
+    maps = [layer for layer in deep if len(getattr(layer.output, "shape", ())) == 4]
+    if not maps:
+        raise ValueError(f"{model.name} has no layer of feature maps (N, H, W, channels)")
+    return next((layer for layer in deep if layer.name == "last_conv"), maps[-1])
+
+
+def activations(model, images, layer, batch_size=256):
+    """Return what `layer` (a name or a layer) puts out for `images`, float32 (N, ...).
+
+    `images` uint8 (N, 48, 48) or (N, 48, 48, 1), 0-255. The model runs as in prediction.
+    """
+    layer = find_layer(model, layer) if isinstance(layer, str) else layer
+    batches = []
+
+    def keep(output):
+        batches.append(ops.convert_to_numpy(ops.cast(output, "float32")))
+        return output
+
+    with _after(layer, keep):
+        for start in range(0, len(images), batch_size):
+            _call(model, _input(images[start : start + batch_size]))
+    return np.concatenate(batches)
+
+
+def grad_cam(model, images, emotion=None, layer=None):
+    """Return heat float32 (N, 48, 48), 0-1: where in each face the evidence for an emotion lies.
+
+    Grad-CAM (Selvaraju et al. 2017): the maps of the last convolution, each weighted with the mean
+    gradient of the emotion's score before the softmax, added up, negative parts cut off, and scaled to the
+    size of the face. `emotion` int or int (N,), the label to explain; by default the predicted one.
+    """
+    layer = find_layer(model, layer) if isinstance(layer, str) else layer or last_convolution(model)
+    maps = activations(model, images, layer)
+    slope = _slope(model, images, emotion, lambda change: _after(layer, change), maps.shape)
+    heat = np.maximum((maps * slope.mean((1, 2), keepdims=True)).sum(-1), 0)
+    heat = ops.image.resize(heat[..., None], images.shape[1:3], interpolation="bilinear")
+    return _to_one(ops.convert_to_numpy(heat)[..., 0])
+
+
+def guided_backpropagation(model, images, emotion=None):
+    """Return float32 (N, 48, 48), -1 to 1: which pixels, made lighter (+) or darker (-), raise the score.
+
+    Guided back-propagation (Springenberg et al. 2015; zhao-related): the gradient of the emotion's score
+    by the standardised face, where every ReLU lets back only positive gradients, and only where it was
+    active. The face is what enters the first convolution, because uint8 pixels have no gradient.
+    """
+    first = next(layer for layer in all_layers(model) if isinstance(layer, _CONVOLUTIONS))
+    shape = (len(images), *first.input.shape[1:])
+    with ExitStack() as gates:
+        for layer in filter(_is_relu, all_layers(model)):
+            gates.enter_context(_after(layer, _positive_gradients_only))
+        slope = _slope(model, images, emotion, lambda change: _before(first, change), shape)
+    if slope.shape[1:3] != images.shape[1:3]:
+        slope = ops.convert_to_numpy(ops.image.resize(slope, images.shape[1:3], antialias=True))
+    slope = slope.sum(-1)
+    return slope / np.maximum(np.abs(slope).max((1, 2), keepdims=True), 1e-12)
+
+
+def occlusion(model, images, emotion=None, patch=8, stride=4):
+    """Return float32 (N, 48, 48): how much of the emotion's probability a grey patch there takes away.
+
+    Occlusion sensitivity (Zeiler & Fergus 2014) needs no gradients: hide `patch` x `patch` pixels, predict,
+    move on by `stride`. Pixels under several patches get the mean.
+    """
+    rows = np.arange(len(images))
+    before = model.predict(_input(images), verbose=0)
+    emotion = np.broadcast_to(before.argmax(1) if emotion is None else emotion, len(images))
+    loss, times = np.zeros(images.shape[:3], np.float32), np.zeros(images.shape[1:3], np.float32)
+    for top in range(0, images.shape[1] - patch + 1, stride):
+        for left in range(0, images.shape[2] - patch + 1, stride):
+            place = (..., slice(top, top + patch), slice(left, left + patch))
+            hidden = images.copy()
+            hidden[place] = 128
+            after = model.predict(_input(hidden), verbose=0)
+            loss[place] += (before - after)[rows, emotion][:, None, None]
+            times[place] += 1
+    return loss / np.maximum(times, 1)
+
+
+_CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
+
+
+def _slope(model, images, emotion, listen, shape):
+    """The gradient of the emotion's score by what `listen` listens to, float32 of `shape`.
+
+    A zero is added to what passes there; the gradient by that zero is the gradient wanted.
+    """
+    images = _input(images)
+
+    def score(zero):
+        with listen(lambda value: value + ops.cast(zero, value.dtype)):
+            scores = _call(model, images)
+        wanted = ops.argmax(scores, axis=-1) if emotion is None else np.broadcast_to(emotion, len(images))
+        return ops.sum(ops.cast(scores, "float32") * ops.one_hot(wanted, scores.shape[-1]))
+
+    with _without_softmax(model):
+        return ops.convert_to_numpy(_gradient(score, ops.zeros(shape, "float32")))
+
+
+def _gradient(function, value):
+    """The one thing that Keras 3 leaves to its backends."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(value)
+            result = function(value)
+        return tape.gradient(result, value)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.grad(function)(value)
+    import torch
+
+    return torch.autograd.grad(function(value.requires_grad_()), value)[0]
+
+
+def _is_relu(layer):
+    rectified = (keras.activations.relu, keras.activations.relu6)
+    return isinstance(layer, layers.ReLU) or getattr(layer, "activation", None) in rectified
+
+
+@ops.custom_gradient
+def _positive_gradients_only(x):
+    def backward(*args, upstream=None):
+        return ops.maximum(args[0] if upstream is None else upstream, 0)
+
+    return ops.copy(x), backward
+
+
+@contextmanager
+def _after(layer, change):
+    """While open, what `layer` puts out goes through `change`."""
+    call = layer.call
+    with _called(layer, lambda *args, **options: change(call(*args, **options))):
+        yield
+
+
+@contextmanager
+def _before(layer, change):
+    """While open, what enters `layer` goes through `change`."""
+    call = layer.call
+    with _called(layer, lambda value, *args, **options: call(change(value), *args, **options)):
+        yield
+
+
+@contextmanager
+def _called(layer, call):
+    outer = vars(layer).get("call")
+    layer.call = call
+    try:
+        yield
+    finally:
+        del layer.call
+        if outer is not None:
+            layer.call = outer
+
+
+@contextmanager
+def _without_softmax(model):
+    """While open, the model puts out scores: probabilities near 1 hardly change with the face."""
+    *_, last = all_layers(model)
+    usual = getattr(last, "activation", None)
+    if usual is keras.activations.softmax:
+        last.activation = keras.activations.linear
+    try:
+        yield
+    finally:
+        if usual is not None:
+            last.activation = usual
+
+
+def _call(model, images):
+    with warnings.catch_warnings():
+        # A model that was made with a list of one input warns when it is called without the list.
+        warnings.filterwarnings("ignore", message="The structure of `inputs`")
+        return model(images, training=False)
+
+
+def _input(images):
+    images = np.asarray(images)
+    return images if images.ndim == 4 else images[..., None]
+
+
+def _to_one(heat):
+    return heat / np.maximum(heat.max((1, 2), keepdims=True), 1e-12)

@@ -1,0 +1,211 @@
+"""What an evaluation found: `Scores`, and what several of them say together."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from fer_kit.data.faceset import FaceSet
+from fer_kit.evaluation import metrics
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scores:
+    """What a model did on some faces.
+
+    `scored` the faces, labels counted in the model's emotions; `predictions` float (N, K), probabilities
+    that add up to 1; `usage` what was asked for; `twins` bool (N,), which faces have a pixel-identical
+    twin that the model may have learnt from, None when not known; `left_out` faces per emotion that the
+    model does not know; `augment` how the views were averaged; `dataset` source and fingerprint.
+    """
+
+    scored: FaceSet
+    predictions: np.ndarray
+    usage: str
+    twins: np.ndarray | None = None
+    left_out: dict | None = None
+    augment: str | None = None
+
+    def __post_init__(self):
+        wanted = (len(self.scored), len(self.scored.names))
+        if self.predictions.shape != wanted:
+            raise ValueError(f"predictions must be {wanted} (faces, emotions), not {self.predictions.shape}")
+
+    def __repr__(self):
+        low, high = self.interval
+        which = f"all {self.faces:,}" if self.usage == "all" else f"{self.faces:,} {self.usage}"
+        free = "" if self.twins is None else f", twin-free {self.accuracy_twin_free:.2%}"
+        return (
+            f"accuracy {self.accuracy:.2%} [{low:.1%}, {high:.1%}]{free}, macro-F1 {self.macro_f1:.3f} "
+            f"on {which} faces of {self.scored.source or 'memory'}"
+        )
+
+    @property
+    def faces(self):
+        """How many faces were scored."""
+        return len(self.scored)
+
+    @cached_property
+    def predicted(self):
+        """The most probable emotion of each face, int (N,)."""
+        return self.predictions.argmax(1)
+
+    @cached_property
+    def right(self):
+        """Which faces were predicted right, bool (N,)."""
+        return self.predicted == self.scored.labels
+
+    @property
+    def accuracy(self):
+        """The official accuracy, 0-1: the share of all scored faces predicted right."""
+        return float(self.right.mean())
+
+    @property
+    def accuracy_twin_free(self):
+        """The accuracy on the faces without a twin, 0-1; None when twins are not known, or all are."""
+        if self.twins is None or self.twins.all():
+            return None
+        return float(self.right[~self.twins].mean())
+
+    @property
+    def interval(self):
+        """(low, high): the 95 % Wilson interval of the accuracy."""
+        return metrics.wilson(int(self.right.sum()), self.faces)
+
+    @cached_property
+    def confusion(self):
+        """Counts int (K, K): rows are true emotions, columns predicted ones."""
+        return metrics.confusion_matrix(self.scored.labels, self.predicted, len(self.scored.names))
+
+    @property
+    def macro_f1(self):
+        """The mean F1 over the emotions that have faces, 0-1."""
+        return float(metrics.macro_f1(self.confusion))
+
+    @property
+    def macro_f1_interval(self):
+        """(low, high): the 95 % bootstrap interval of macro-F1, one thousand rounds."""
+        return metrics.bootstrap(self.confusion, metrics.macro_f1)
+
+    @property
+    def balanced_accuracy(self):
+        """The mean recall over the emotions that have faces, 0-1."""
+        return float(metrics.balanced_accuracy(self.confusion))
+
+    @property
+    def per_emotion(self):
+        """A DataFrame of precision, recall, f1 and faces by emotion."""
+        return metrics.emotion_table(self.confusion, self.scored.names)
+
+    @property
+    def calibration(self):
+        """A DataFrame of confidence bins, for the reliability diagram."""
+        return metrics.calibration_table(self.predictions, self.scored.labels)
+
+    @property
+    def calibration_error(self):
+        """The expected calibration error, 0-1: how far confidence and accuracy lie apart."""
+        return metrics.calibration_error(self.calibration)
+
+    def as_json(self):
+        """Return all numbers as plain lists, dicts, floats and ints; predictions are not among them."""
+        table = self.per_emotion.astype(object).where(self.per_emotion.notna(), None)
+        return {
+            "accuracy": self.accuracy,
+            "accuracy_twin_free": self.accuracy_twin_free,
+            "interval": list(self.interval),
+            "macro_f1": self.macro_f1,
+            "macro_f1_interval": list(self.macro_f1_interval),
+            "balanced_accuracy": self.balanced_accuracy,
+            "per_emotion": table.to_dict("index"),
+            "confusion": self.confusion.tolist(),
+            "calibration_error": self.calibration_error,
+            "faces": self.faces,
+            "twins": None if self.twins is None else int(self.twins.sum()),
+            "left_out": dict(self.left_out or {}),
+            "usage": self.usage,
+            "augment": self.augment,
+            "dataset": {"source": self.scored.source, "fingerprint": self.scored.fingerprint},
+            "notes": list(self.scored.notes),
+        }
+
+
+def recorded_scores(run, usage=None):
+    """Return the `Scores` that a finished `Run` was recorded with; no face is looked at again.
+
+    They are those on the faces that selected it, or on PrivateTest, with their twins, where `usage` says so.
+    A record holds no images: those of `scored` are black. Raises ValueError when PrivateTest was not scored.
+    """
+    stored = run.private_predictions if usage == "PrivateTest" else run.predictions
+    if stored is None:
+        raise ValueError(f"{run.folder} has no PrivateTest score; evaluate it there once, first")
+    labels, names = stored["labels"], tuple(run.provenance["emotions"])
+    black = np.broadcast_to(np.uint8(0), (len(labels), 48, 48))
+    faces = FaceSet(black, labels, stored["usage"], names, stored["files"], run.source)
+    return Scores(faces, stored["probabilities"], str(stored["usage"][0]), stored.get("twins"))
+
+
+def select(candidates):
+    """Return the name of the best of `candidates`, a dict of name to Scores, by accuracy.
+
+    Raises ValueError when any was scored on PrivateTest: what is selected on is no longer a test set.
+    """
+    private = [name for name, scores in candidates.items() if (scores.scored.usage == "PrivateTest").any()]
+    if private:
+        raise ValueError(
+            f"{private[0]} was scored on PrivateTest; select on PublicTest, then score PrivateTest once"
+        )
+    return max(candidates, key=lambda name: candidates[name].accuracy)
+
+
+def over_seeds(runs):
+    """Return a DataFrame of mean, sd and seeds for the scores of one recipe trained from several seeds.
+
+    sd is the sample standard deviation (n - 1), nan for one seed. Raises ValueError when the Scores are
+    not of the same faces.
+    """
+    _same_faces(runs)
+    rows = ("accuracy", "accuracy_twin_free", "macro_f1", "balanced_accuracy")
+    values = pd.DataFrame({row: [getattr(scores, row) for scores in runs] for row in rows}, dtype=float)
+    table = values.agg(["mean", "std", "count"]).T.set_axis(["mean", "sd", "seeds"], axis=1)
+    return table.astype({"seeds": int})
+
+
+def compare(first, second):
+    """Return (p, first_only, second_only) of McNemar's test between two Scores of the same faces.
+
+    See `metrics.mcnemar`.
+    """
+    _same_faces([first, second])
+    return metrics.mcnemar(first.right, second.right)
+
+
+def ensemble(probabilities):
+    """Return float (N, K), the soft vote of several models: the mean of their probabilities (murphy-future).
+
+    `probabilities` is a list of float (N, K) on the same faces. Raises ValueError when the shapes differ.
+    """
+    shapes = {np.shape(member) for member in probabilities}
+    if len(shapes) != 1:
+        raise ValueError(f"a vote needs probabilities of one shape, not {sorted(shapes)}")
+    return np.mean(probabilities, axis=0)
+
+
+def vote(members):
+    """Return the `Scores` of a soft vote of several Scores of the same faces (murphy-future), see `ensemble`.
+
+    Raises ValueError when they are not of the same faces, or not of the same emotions in the same order.
+    """
+    _same_faces(members)
+    return replace(members[0], predictions=ensemble([member.predictions for member in members]))
+
+
+def _same_faces(several):
+    first = several[0].scored
+    for other in (scores.scored for scores in several[1:]):
+        same = np.array_equal(first.digests, other.digests) and np.array_equal(first.labels, other.labels)
+        if first.names != other.names or not same:
+            raise ValueError(
+                "these Scores are not of the same faces in the same order; evaluate all on one FaceSet"
+            )

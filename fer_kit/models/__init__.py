@@ -1,0 +1,23 @@
+"""Networks: build them, load trained ones, export them.
+
+networks    the networks of the reports and of the kit; blocks: what they are built from
+zoo         MODELS by name, and build; cost: their parameters and multiply-accumulates
+pretrained  the trained weights that come with the kit, and safe loading of any `.keras` file
+backbones   networks trained on ImageNet; weights_files: reading their files
+exporting   LiteRT and ONNX files, and fast single faces
+statistics  batch statistics measured anew; layers: the layers at any depth
+portable    `.keras` files that older Keras can read
+"""
+
+from fer_kit.runtime.lazy import face
+
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "zoo": "MODELS build adapt_standardisation",
+        "cost": "listing multiply_accumulates",
+        "pretrained": "load_model load_pretrained shipped card",
+        "backbones": "load_backbone own_range classifier",
+        "exporting": "export load_exported difference fast",
+    },
+)

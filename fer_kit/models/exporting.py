@@ -1,0 +1,194 @@
+"""Fast answers for a few faces: one compiled function, and files for LiteRT and ONNX Runtime.
+
+All of them turn faces uint8 (N, 48, 48), 0-255, into probabilities float32 (N, K), any N, and give the same
+answer to 1e-5: they compute in float32, without augmentation, also for a model that trained otherwise.
+"""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+
+from fer_kit.data.faceset import SIZE
+from fer_kit.runtime.files import replacing
+from fer_kit.runtime.quiet import quiet
+
+SUFFIXES = {"litert": ".tflite", "onnx": ".onnx"}
+BATCHES = (1, 2, 3, 8)
+"""Numbers of faces that an exported file is tried with before it is handed over."""
+
+
+def fast(model):
+    """Return a function from faces uint8 (N, 48, 48) to probabilities float32 (N, K), compiled once.
+
+    `model.predict` sets up an input pipeline for each call and takes tens of milliseconds for one face.
+    Under TensorFlow this is one graph for every N. JAX and torch compile for one N at a time, so there it is
+    `predict_on_batch`. The function raises ValueError for faces of another shape or dtype.
+    """
+    model = for_inference(model)
+    if keras.backend.backend() != "tensorflow":
+        return _over_batches(model.predict_on_batch, model.output_shape[-1])
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec((None, SIZE, SIZE, 1), tf.uint8)]
+    graph = tf.function(lambda faces: model(faces, training=False), signature).get_concrete_function()
+    return _over_batches(lambda faces: graph(tf.constant(faces)).numpy(), model.output_shape[-1])
+
+
+def for_inference(model):
+    """Return a copy of a functional or sequential model that computes in float32 and augments nothing.
+
+    Random layers are left out rather than switched off: they would be part of an exported graph, and
+    runtimes do not know them. Standardisation becomes one multiplication and one addition.
+    """
+    copy = keras.models.clone_model(model, clone_function=_in_float32, call_function=_without_augmentation)
+    for layer in copy.layers:
+        if layer.weights:
+            layer.set_weights(model.get_layer(layer.name).get_weights())
+    return copy
+
+
+def _in_float32(layer):
+    if isinstance(layer, layers.Normalization) and np.size(layer.mean) == 1:
+        mean, variance = (float(keras.ops.squeeze(value)) for value in (layer.mean, layer.variance))
+        deviation = variance**0.5
+        return layers.Rescaling(1 / deviation, -mean / deviation, name=layer.name, dtype="float32")
+    about = json.dumps(keras.saving.serialize_keras_object(layer))
+    for half in ("mixed_bfloat16", "mixed_float16"):
+        about = about.replace(half, "float32")
+    return keras.saving.deserialize_keras_object(json.loads(about))
+
+
+def _without_augmentation(layer, *inputs, **options):
+    augmentation = layers.RandomFlip.__mro__[1]  # the base of all image augmentation; it has no public name
+    return inputs[0] if isinstance(layer, augmentation) else layer(*inputs, **options)
+
+
+def export(model, to, out=None):
+    """Write `model` for the runtime `to`, "litert" or "onnx"; return the Path of the file.
+
+    `out` is the file, by default the model's name with .tflite or .onnx. What was written is run in batches
+    of 1, 2, 3 and 8 faces and compared with Keras before it takes its place. Raises ValueError for another
+    runtime or suffix, or answers that differ by more than 1e-5; ImportError naming the extra that is missing.
+    """
+    if to not in SUFFIXES:
+        raise ValueError(f"no format {to!r}; there are {', '.join(SUFFIXES)}")
+    out = Path(out or f"{model.name}{SUFFIXES[to]}")
+    if out.suffix != SUFFIXES[to]:
+        raise ValueError(f"{out} should end with {SUFFIXES[to]}: other programs go by it")
+    _need("onnx", "tf2onnx", "onnxruntime") if to == "onnx" else _need("ai_edge_litert")
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / out.name
+        plain = for_inference(model)
+        plain(np.zeros((1, SIZE, SIZE, 1), np.uint8))  # Keras' ONNX export wants a model that was called
+        with _silence():
+            plain.export(draft, format=to, verbose=False)
+        apart = difference(fast(model), load_exported(draft))
+        if apart > 1e-5:
+            raise ValueError(f"{to} differs from Keras by {apart:.1g}; this model cannot be exported there")
+        with replacing(out) as file:
+            file.write(draft.read_bytes())
+    return out
+
+
+def load_exported(path):
+    """Return the function of faces that `export` wrote to a .tflite or .onnx file.
+
+    Raises FileNotFoundError, or ValueError, naming the file, when it is another kind of file or damaged.
+    """
+    path = Path(path)
+    loaders = {".tflite": _load_litert, ".onnx": _load_onnx}
+    if path.suffix not in loaders:
+        raise ValueError(f"{path} is neither a .tflite nor an .onnx file")
+    if not path.exists():
+        raise FileNotFoundError(f"there is no {path}; write one: python -m fer_kit export MODEL --to litert")
+    try:
+        with quiet():  # LiteRT says which of its parts it uses
+            return loaders[path.suffix](str(path))
+    except ImportError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{path} cannot be read; it may be cut off. Export it again ({error})") from error
+
+
+def _load_litert(path):
+    _need("ai_edge_litert")
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(path, num_threads=min(os.cpu_count() or 1, 4))  # one, unless asked
+    faces, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    interpreter.allocate_tensors()
+    planned = 1
+
+    def run(images):
+        nonlocal planned
+        if len(images) != planned:  # it plans its memory for one number of faces
+            interpreter.resize_tensor_input(faces, images.shape)
+            interpreter.allocate_tensors()
+            planned = len(images)
+        interpreter.set_tensor(faces, images)
+        interpreter.invoke()
+        return interpreter.get_tensor(answer)
+
+    return _over_batches(run, interpreter.get_output_details()[0]["shape"][-1])
+
+
+def _load_onnx(path):
+    _need("onnxruntime")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # Its threads would go on turning after each answer, and slow down whatever runs next.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name, outputs = session.get_inputs()[0].name, session.get_outputs()[0].shape[-1]
+    return _over_batches(lambda images: session.run(None, {name: images})[0], outputs)
+
+
+def _over_batches(run, outputs):
+    """Put the checks that all the functions share in front of `run`, which takes uint8 (N, 48, 48, 1)."""
+
+    def classify(faces):
+        faces = np.ascontiguousarray(faces)
+        if faces.ndim != 3 or faces.shape[1:] != (SIZE, SIZE) or faces.dtype != np.uint8:
+            raise ValueError(f"faces must be uint8 (N, {SIZE}, {SIZE}), not {faces.dtype} {faces.shape}")
+        if not len(faces):
+            return np.zeros((0, outputs), np.float32)
+        return np.asarray(run(faces[..., np.newaxis]), np.float32)
+
+    return classify
+
+
+def difference(first, second):
+    """Return the largest difference between the answers of two functions to random faces, in `BATCHES`."""
+    faces = np.random.default_rng(0).integers(0, 256, (max(BATCHES), SIZE, SIZE), np.uint8)
+    return max(float(np.abs(first(faces[:n]) - second(faces[:n])).max()) for n in BATCHES)
+
+
+def _need(*packages):
+    from importlib.util import find_spec
+
+    missing = [package for package in packages if not find_spec(package)]
+    if missing:
+        raise ImportError(f'{missing[0]} is not installed: pip install "fer-kit[export]"')
+
+
+@contextlib.contextmanager
+def _silence():
+    """Keep converters from talking of their insides, in all the ways that they do."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with quiet(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,25 @@
+"""Every figure: functions that take data and return the Figure.
+
+base       style, colours and source line; grids of faces, counts, histograms
+results    training curves, confusion matrices, networks side by side, calibration
+explain    maps over faces, projections, true against predicted
+studies    the studies of lesson 07; tuning: of lesson 08; classical: of lesson 11; gender: of lesson 14
+camera     detections, tracks and emotions over time
+"""
+
+from fer_kit.runtime.lazy import face
+
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "base": "GREY colours count_plot emotions_by_rows face_grid flow_diagram one_per_emotion "
+        "pixel_histogram stamp use_style",
+        "results": "training_curves compare_models confusion per_emotion reliability transfer_stages",
+        "explain": "true_against_predicted map_grid heat_over_faces scatter",
+        "studies": "compare_histories fair_comparison imbalance_heatmap learning_curve gap_bars",
+        "tuning": "finder effect table_of_two progress slices parallel importance",
+        "classical": "eigenfaces hog_glyphs accuracy_grid accuracy_beside_cost",
+        "gender": "gender_histogram gender_errors gender_side_by_side framework",
+        "camera": "strip detections traces over_time tracking_stages emotions_over_time",
+    },
+)

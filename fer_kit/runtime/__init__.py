@@ -1,0 +1,18 @@
+"""What the kit stands on: settings, devices, files.
+
+settings   profile, and where data, cache and output lie; alone reads environment variables
+devices    what Keras computes on, and in which precision
+files      writing that leaves a whole file or none
+quiet      keeps libraries' greetings off the screen
+lazy       how a sub-package's names are found when first used
+"""
+
+from fer_kit.runtime.lazy import face
+
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "settings": "PROFILES profile data_path cache_dir output_dir",
+        "quiet": "quiet",
+    },
+)

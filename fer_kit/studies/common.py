@@ -1,0 +1,38 @@
+"""What all studies share: training a fresh network into a folder of its own.
+
+A study trains several networks that differ in one thing. Each run has a folder of its own below the
+study's `out`, so that a study goes on where it was interrupted and a finished run is never trained again.
+Studies that are given the same `out` share the run in `PLAIN`: all Training faces, the recipe as it is.
+
+A network is named, one of `models.MODELS`, or made by a function that takes the number of emotions and
+returns a fresh Keras model, uint8 (B, 48, 48, 1) to probabilities: `lambda emotions: my_network(emotions)`.
+"""
+
+from pathlib import Path
+
+import keras
+
+from fer_kit.training.loop import fit
+
+PLAIN = "plain"
+"""The folder of the run that nothing was changed in."""
+
+
+def train(network, faces, recipe, folder, seed=0, **options):
+    """Return the finished `Run` of a fresh network in `folder`; `options` are those of `training.fit`.
+
+    Raises TypeError for a Keras model, which a second run would go on training, and RuntimeError when
+    training was interrupted: the same call goes on.
+    """
+    if isinstance(network, keras.Model):
+        raise TypeError(
+            f"a study trains a fresh network each time, not {network.name} again and again; "
+            "pass a name of models.MODELS or a function that takes the number of emotions and builds one"
+        )
+    if not isinstance(network, str):
+        keras.utils.set_random_seed(seed)
+        network = network(len(faces.names))
+    run = fit(network, faces, recipe, Path(folder), seed=seed, **options)
+    if not run.finished:
+        raise RuntimeError(f"{folder} is not finished; the same call goes on from there")
+    return run

@@ -1,0 +1,87 @@
+"""The imbalance toolbox: six ways to treat rare emotions, in one comparison.
+
+Each method changes the faces to learn from or the loss; network, recipe, seed and the faces that score are
+the same for all.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fer_kit.data.balancing import multiply
+from fer_kit.evaluation.scoring import compare, evaluate
+from fer_kit.studies.common import PLAIN, train
+from fer_kit.training.recipes import find_recipe
+
+METHODS = {
+    "none": {},
+    "class weights": {"class_weight": "balanced"},
+    "oversampling": {},
+    "rare x10": {},
+    "focal loss": {"loss": "focal"},
+    "logit adjustment": {"loss": "logit-adjusted"},
+}
+"""What each method changes in the recipe. Two of them change the faces: see `treat`."""
+
+
+def oversample(faces, seed=0):
+    """Return the faces with those of each emotion repeated until it has as many as the most frequent one.
+
+    All faces stay; which of them stand there once more than the others is drawn by `seed`. Raises
+    ValueError when an emotion has no face.
+    """
+    counts = np.bincount(faces.labels, minlength=len(faces.names))
+    if not counts.all():
+        name = faces.names[int(np.argmin(counts))]
+        raise ValueError(f"there is no {name} face to repeat; leave it out with faces.drop({name!r})")
+    rng = np.random.default_rng(seed)
+    order = [rng.permutation(np.flatnonzero(faces.labels == k)) for k in range(len(counts))]
+    return faces[np.concatenate([np.resize(rows, counts.max()) for rows in order])]
+
+
+def treat(method, faces, recipe, rare="disgust", seed=0):
+    """Return (faces, recipe) as a method of `METHODS` changes them; only Training faces are touched.
+
+    "class weights" weighs the loss by `augment.class_weights` (murphy-weights), "oversampling" is
+    `oversample`, "rare x10" multiplies the emotion `rare` tenfold by augmented copies
+    (murphy-disgust-aug), "focal loss" and "logit adjustment" are those of `losses`. Raises ValueError for
+    another method or an emotion that is not there.
+    """
+    if method not in METHODS:
+        raise ValueError(f"no method {method!r}; there are {', '.join(METHODS)}")
+    recipe = replace(find_recipe(recipe), **METHODS[method])
+    learnt, others = faces.training, faces[faces.usage != "Training"]
+    if method == "oversampling":
+        faces = oversample(learnt, seed).join(others)
+    if method == "rare x10":
+        faces = multiply(learnt, rare, 10, seed=seed).join(others)
+    return faces, recipe
+
+
+def compare_methods(network, faces, recipe, out, methods=tuple(METHODS), rare="disgust", seed=0, **options):
+    """Train `network` once by each method and return their table, scored on PublicTest.
+
+    A DataFrame by method: `images` of one epoch and `seconds` of training; accuracy, macro_f1 and
+    balanced_accuracy (the mean recall), 0-1; p, McNemar's test of the accuracy against the first method;
+    and the recall of each emotion, 0-1, in a column of its name. Methods with more images make more steps
+    in as many epochs. `network`, `out` and `options`: see `studies`.
+    """
+    treated = {method: treat(method, faces, recipe, rare, seed) for method in methods}
+    rows, first = {}, None
+    for method, (learnt, changed) in treated.items():
+        folder = Path(out) / (PLAIN if method == "none" else method.replace(" ", "-"))
+        run = train(network, learnt, changed, folder, seed=seed, **options)
+        scores = evaluate(run, faces)
+        first = first or scores
+        rows[method] = {
+            "images": len(learnt.training),
+            "seconds": float(run.history.seconds.sum()),
+            "accuracy": scores.accuracy,
+            "macro_f1": scores.macro_f1,
+            "balanced_accuracy": scores.balanced_accuracy,
+            "p": compare(first, scores)[0],
+            **scores.per_emotion.recall,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")

@@ -1,0 +1,162 @@
+"""The reports' networks beside this kit's records of them: one table, and every figure a record can draw.
+
+Nothing is trained or scored here: all numbers are read from run records, so both take seconds.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fer_kit.data.emotions import EMOTIONS
+from fer_kit.evaluation.scores import recorded_scores, select, vote
+from fer_kit.training.records import RECORDS, Run
+
+
+class Experiment(NamedTuple):
+    """A network of a report or of the kit, its recipe, and the accuracy its report gives, 0-1 or None.
+
+    `teacher` is the shipped network that teaches here where a recipe has a teacher: those of the records
+    are named in their configs and too large to be shipped.
+    """
+
+    report_id: str
+    model: str
+    recipe: str
+    reported: float | None = None
+    teacher: str | None = None
+
+
+EXPERIMENTS = (
+    Experiment("zhao-cnn", "zhao-cnn", "zhao", 0.5715),
+    Experiment("zhao-vgg", "zhao-vgg", "zhao-long", 0.5883),
+    Experiment("zhao-resnet", "zhao-resnet", "zhao", 0.6000),
+    Experiment("zhao-sepconv", "zhao-sepconv", "zhao"),
+    Experiment("choudhari-cnn", "choudhari-cnn", "choudhari"),
+    Experiment("hejslet-large", "hejslet-large", "hejslet", 0.63),
+    Experiment("hejslet-light", "hejslet-light", "hejslet", 0.643),
+    Experiment("kit-small", "kit-small", "kit-small"),
+    Experiment("kit-small-taught", "kit-small", "kit-small-taught", teacher="kit-compact"),
+    Experiment("kit-compact", "kit-compact", "kit-compact"),
+    Experiment("kit-compact-taught", "kit-compact", "kit-compact-taught", teacher="kit-compact"),
+    Experiment("kit-best", "kit-best", "kit-best"),
+    Experiment("kit-best-taught", "kit-best", "kit-best-taught", teacher="kit-compact"),
+)
+"""Murphy's networks need ImageNet weights and are not among them: see notebook 06."""
+
+
+def finished_runs(records=RECORDS):
+    """Return the finished `Run`s among the records that tell the seven emotions apart, by name."""
+    runs = (Run(path.parent) for path in sorted(records.glob("*/config.json")))
+    return [run for run in runs if run.finished and run.provenance["emotions"] == list(EMOTIONS)]
+
+
+def runs_of(experiment, records=RECORDS):
+    """Return the finished `Run`s of an `Experiment` among the records, those with the most epochs first."""
+    asked = experiment.model, experiment.recipe
+    runs = finished_runs(records)
+    runs = [run for run in runs if (run.config["model"], run.config["recipe"]["name"]) == asked]
+    return sorted(runs, key=lambda run: -run.config["recipe"]["epochs"])
+
+
+def attempts(model, records=RECORDS):
+    """Return a DataFrame of all records of `model` on the seven emotions, studies too, the best first.
+
+    Columns: `augmentation`; `weight decay`; `mixup`; `teacher`, the share of the teachers' answers, 0-1;
+    `epochs`; accuracies, 0-1, in `training` in the last epoch, on `PublicTest`, on `PrivateTest` and on its
+    `twin-free` faces.
+
+    Raises ValueError where there is none.
+    """
+    runs = [run for run in finished_runs(records) + finished_runs(records / "studies") if _scored(run)]
+    rows = {run.folder.name: _attempt(run) for run in runs if run.config["model"] == model}
+    if not rows:
+        known = ", ".join(sorted({run.config["model"] for run in runs}))
+        raise ValueError(f"no record of {model!r} was scored on PrivateTest; there are records of {known}")
+    return pd.DataFrame.from_dict(rows, orient="index").sort_values("PublicTest", ascending=False)
+
+
+def _attempt(run):
+    from fer_kit.models.zoo import MODELS  # needs Keras, which the table of results does without
+
+    recipe, private = run.config["recipe"], run.metrics["scores"]["PrivateTest"]
+    return {
+        "augmentation": run.config["variant"].get("augment", MODELS[run.config["model"]].augmentation),
+        "weight decay": recipe["weight_decay"],
+        "mixup": recipe["mixup"],
+        "teacher": recipe.get("teacher", 0.0),
+        "epochs": len(run.history),
+        "training": run.history.accuracy.iloc[-1],
+        "PublicTest": run.best_accuracy,
+        "PrivateTest": private["accuracy"],
+        "twin-free": private["accuracy_twin_free"],
+    }
+
+
+def result_table(records=RECORDS):
+    """Return a DataFrame: each experiment's number in its report beside the kit's, shares 0-1.
+
+    Columns: `report`; `chosen on` the accuracy on the faces that chose the epoch, which is how the reports
+    score; `PrivateTest` scored once, with `low` and `high` of its 95 % interval; `twin-free`; `macro-F1`;
+    `calibration error`; `seeds`; `epochs`; `record`, the folder's name. Several seeds are averaged, and so
+    are their intervals. Experiments without a record have NaN. The last row is `kit_vote`, when there are
+    two networks to vote.
+    """
+    rows = {experiment.report_id: _row(experiment, records) for experiment in EXPERIMENTS}
+    if members := kit_vote(records):
+        rows["kit-vote"] = _vote_row(members)
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def kit_vote(records=RECORDS):
+    """Return the list of `Run`s of this kit's own recipes whose soft vote scores best on PublicTest.
+
+    Tried are the strongest two on PublicTest, the strongest three, and so on; all have learnt without the
+    twins of test faces. The list is empty when fewer than two were scored on PrivateTest.
+    """
+    own = [e for e in EXPERIMENTS if e.report_id.startswith("kit-")]
+    runs = [run for experiment in own for run in runs_of(experiment, records) if _scored(run)]
+    runs = sorted(runs, key=lambda run: -run.best_accuracy)
+    scores = [recorded_scores(run) for run in runs]
+    votes = {n: vote(scores[:n]) for n in range(2, len(runs) + 1)}
+    return runs[: select(votes)] if votes else []
+
+
+def _vote_row(members):
+    row = {"chosen on": vote([recorded_scores(run) for run in members]).accuracy}
+    row |= _private_columns([vote([recorded_scores(run, "PrivateTest") for run in members]).as_json()])
+    return row | {"record": " + ".join(run.folder.name for run in members)}
+
+
+def _row(experiment, records):
+    runs = runs_of(experiment, records)
+    longest = [run for run in runs if run.config["recipe"]["epochs"] == runs[0].config["recipe"]["epochs"]]
+    row = {"report": experiment.reported if experiment.reported is not None else np.nan}
+    if not longest:
+        return row
+    row["chosen on"] = np.mean([run.best_accuracy for run in longest])
+    private = [run.metrics["scores"]["PrivateTest"] for run in longest if _scored(run)]
+    if private:
+        row |= _private_columns(private)
+    best = longest[0]
+    return row | {"seeds": len(longest), "epochs": len(best.history), "record": best.folder.name}
+
+
+def _private_columns(seeds):
+    """Return the table's columns of PrivateTest, each the mean over `seeds`, dicts as in metrics.json."""
+    columns = [
+        {
+            "PrivateTest": scores["accuracy"],
+            "low": scores["interval"][0],
+            "high": scores["interval"][1],
+            "twin-free": scores["accuracy_twin_free"],
+            "macro-F1": scores["macro_f1"],
+            "calibration error": scores["calibration_error"],
+        }
+        for scores in seeds
+    ]
+    return pd.DataFrame(columns, dtype=float).mean().to_dict()
+
+
+def _scored(run):
+    return "PrivateTest" in run.metrics["scores"]

@@ -1,0 +1,265 @@
+"""The record of a training run: one folder with what was trained, on what, how it went, and the best model.
+
+config.json       what was asked for; the same call finds its run again by it
+provenance.json   dataset, seed, versions, device, precision, seconds: what a figure has to cite
+history.csv       one row per epoch, whole also when training was interrupted
+metrics.json      status, best epoch, scores, and how often PrivateTest was scored
+predictions.npz   the best model's probabilities on the faces it was selected on
+private.npz       its probabilities on PrivateTest, from the first time that this was scored
+best.keras        the best model, with everything from uint8 pixels to probabilities inside
+state.npz         what unfinished training needs to go on; gone when it has finished
+"""
+
+import contextlib
+import datetime
+import importlib.metadata
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fer_kit.models.pretrained import load_model, load_pretrained
+from fer_kit.runtime.files import read_json, replacing, write_json
+from fer_kit.training.recipes import differences
+
+SMALL = ("config.json", "provenance.json", "history.csv", "metrics.json", "predictions.npz", "private.npz")
+FILES = (*SMALL, "best.keras")
+COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-contrib-python-headless", "scikit-learn")
+
+RECORDS = Path(__file__).with_name("recorded")
+"""Where the records of full runs lie that come with the kit, without their models."""
+
+
+class Run:
+    """One run record. `folder` is where it lies. Open it with `Run.open`; `training.fit` writes it."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    @classmethod
+    def open(cls, folder):
+        """Return the run in `folder`. Raises FileNotFoundError when there is none."""
+        if not (Path(folder) / "config.json").is_file():
+            raise FileNotFoundError(f"{folder} is no run record: it has no config.json; train into it first")
+        return cls(folder)
+
+    def __repr__(self):
+        return f"Run({str(self.folder)!r}): {self.summary}"
+
+    @property
+    def config(self):
+        """What was asked for: model, recipe, seed, fingerprints of the faces, as a dict."""
+        return read_json(self.folder / "config.json")
+
+    @property
+    def provenance(self):
+        """Dataset, profile, versions, device, precision and seconds, as a dict."""
+        return read_json(self.folder / "provenance.json")
+
+    @property
+    def metrics(self):
+        """Status (finished, interrupted, diverged or unfinished), best epoch and scores, as a dict."""
+        path = self.folder / "metrics.json"
+        if path.exists():
+            return read_json(path)
+        return {"status": "unfinished", "scores": {}, "private_test_scored": 0}
+
+    @property
+    def source(self):
+        """What a figure drawn from this record has to name: dataset, record and profile."""
+        provenance = self.provenance
+        dataset, profile = provenance["dataset"]["source"], provenance["profile"]
+        return f"{dataset} · record {self.folder.name} · profile {profile}"
+
+    @property
+    def history(self):
+        """A DataFrame with one row per epoch, its index, from 1.
+
+        Columns: loss, accuracy (0-1) in training, val_loss, val_accuracy on the faces that select,
+        learning_rate, seconds. Empty when no epoch has finished. An epoch that was lost before it was
+        saved is not in it: it will be trained again.
+        """
+        path = self.folder / "history.csv"
+        if not path.exists() or not path.stat().st_size:
+            return pd.DataFrame(columns=list(COLUMNS), index=pd.Index([], name="epoch"))
+        history = pd.read_csv(path, index_col="epoch")
+        return history if self.finished else history.loc[: saved_epoch(self.folder)]
+
+    @property
+    def best_epoch(self):
+        """The epoch that the recipe's monitor chose, from 1; None when no epoch has finished."""
+        history, monitor = self.history, self.config["recipe"]["monitor"]
+        if history.empty:
+            return None
+        return int(history[monitor].idxmin() if monitor == "val_loss" else history[monitor].idxmax())
+
+    @property
+    def best_accuracy(self):
+        """The best epoch's accuracy, 0-1, on the faces that selected it; None when no epoch has finished."""
+        return float(self.history.val_accuracy[self.best_epoch]) if self.best_epoch else None
+
+    @property
+    def predictions(self):
+        """The best model's probabilities on the faces that selected it.
+
+        A dict of `probabilities` float32 (N, K), `labels` int64 (N,), `usage` and `files` str (N,).
+        """
+        return read_predictions(self.folder / "predictions.npz")
+
+    @property
+    def private_predictions(self):
+        """The same on PrivateTest, and `twins` bool (N,), from when it was first scored; None before."""
+        path = self.folder / "private.npz"
+        return read_predictions(path) if path.exists() else None
+
+    @property
+    def finished(self):
+        """Whether training came to its end."""
+        return self.metrics["status"] == "finished"
+
+    @property
+    def summary(self):
+        """One line: model, recipe, epochs, best score, dataset, time, device and profile."""
+        config, provenance, history = self.config, self.provenance, self.history
+        words = [f"{config['model']} with recipe {config['recipe']['name']}, {self.metrics['status']}"]
+        if len(history):
+            score = f"{provenance['selected_on']} {self.best_accuracy:.1%}"
+            words.append(f"best epoch {self.best_epoch} of {len(history)}, {score}")
+            minutes = f"{history.seconds.sum() / 60:.1f} min"
+            words.append(f"{minutes} on {provenance['device']} in {provenance['precision']}")
+        words.append(f"{provenance['dataset']['source']}, profile {provenance['profile']}")
+        return "; ".join(words)
+
+    def model(self):
+        """Return the best model, loaded safely. Raises FileNotFoundError when no epoch has finished."""
+        path = self.folder / "best.keras"
+        if not path.exists():
+            raise FileNotFoundError(
+                f"there is no {path}: no epoch of this run has finished; make it go on first"
+            )
+        return load_model(path)
+
+    def add_scores(self, usage, numbers):
+        """Write the scores on one usage, a dict of plain numbers, into metrics.json.
+
+        Counts how often PrivateTest was scored, since whoever looks often begins to select. The first
+        score stays under `PrivateTest`, the next ones stand beside it as `PrivateTest (2)` and so on.
+        """
+        metrics = self.metrics
+        metrics["private_test_scored"] += usage == "PrivateTest"
+        again = usage == "PrivateTest" and metrics["private_test_scored"] > 1
+        metrics["scores"][f"{usage} ({metrics['private_test_scored']})" if again else usage] = numbers
+        write_json(self.folder / "metrics.json", metrics)
+
+
+def open_model(model):
+    """Return (the Keras model, its Run or None) for a model, a run folder, a `.keras` file or a shipped name.
+
+    Where a path and a name are the same, the path wins. Raises FileNotFoundError when it is neither, and as
+    `load_model` does.
+    """
+    if isinstance(model, Run):
+        return model.model(), model
+    if not isinstance(model, (str, Path)):
+        return model, None
+    if Path(model).is_dir():
+        run = Run.open(model)
+        return run.model(), run
+    if Path(model).exists() or Path(model).suffix == ".keras":
+        return load_model(model), None
+    try:
+        return load_pretrained(str(model)), None
+    except ValueError as error:
+        raise FileNotFoundError(f"there is no run folder or file {model}, and {error}") from None
+
+
+def read_predictions(path):
+    """Return what `write_predictions` wrote, as a dict of arrays."""
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def write_predictions(path, faces, probabilities, **more):
+    """Write probabilities (N, K) of `faces` with their labels, usages and file names, all or nothing.
+
+    Probabilities are rounded to 5 decimals, which halves the file.
+    """
+    known = {"labels": faces.labels, "usage": faces.usage, "files": faces.files}
+    rounded = np.round(probabilities, 5).astype(np.float32)
+    with replacing(path) as file:
+        np.savez_compressed(file, probabilities=rounded, **known, **more)
+
+
+def keep(run, name, records=RECORDS):
+    """Copy the small files of a `Run`, all but its model, into the folder of records and return the copy.
+
+    Raises ValueError for a run that no epoch of has finished.
+    """
+    if not run.best_epoch:
+        raise ValueError(f"{run.folder} has no finished epoch, so there is nothing to keep yet")
+    for path in filter(Path.exists, (run.folder / file for file in SMALL)):
+        with replacing(records / name / path.name) as copy:
+            copy.write(path.read_bytes())
+    return Run(records / name)
+
+
+def recorded(name):
+    """Return the `Run` of this name that the repository comes with, or None when there is no such record.
+
+    Where the whole run has no record, the longest shorter one stands in, `name`-15-epochs for one.
+    """
+    shorter = {p: re.fullmatch(rf"{re.escape(name)}-(\d+)-epochs", p.name) for p in RECORDS.glob(f"{name}-*")}
+    by_length = sorted((int(found[1]), path) for path, found in shorter.items() if found)
+    folders = [RECORDS / name, *(path for _, path in reversed(by_length))]
+    return next((Run(folder) for folder in folders if (folder / "config.json").exists()), None)
+
+
+def saved_epoch(folder):
+    """Return the last epoch that an unfinished run saved in its state.npz, 0 when there is none."""
+    path = Path(folder) / "state.npz"
+    if not path.exists():
+        return 0
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return json.loads(str(stored["about"]))["epoch"]
+    except Exception as error:
+        raise ValueError(f"{path} is damaged ({error}); start again with retrain=True") from error
+
+
+def begin(folder, config, retrain=False):
+    """Return the `Run` in `folder`, with `config` written where the folder is new or to be trained anew.
+
+    Raises ValueError, saying what differs, when the folder holds a run of another `config`.
+    """
+    run = Run(folder)
+    if retrain:
+        for name in (*FILES, "state.npz"):
+            (run.folder / name).unlink(missing_ok=True)
+    if not (run.folder / "config.json").exists():
+        run.folder.mkdir(parents=True, exist_ok=True)
+        write_json(run.folder / "config.json", config)
+        return run
+    differing = differences(run.config, json.loads(json.dumps(config)))
+    if differing:
+        raise ValueError(
+            f"{folder} holds another run: {'; '.join(differing)}. "
+            "Give another folder as out, or retrain=True to replace that run"
+        )
+    return run
+
+
+def versions():
+    """Return {package: version} of what decides a result, for those that are installed."""
+    found = {}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+def now():
+    """Return the time in ISO 8601, UTC, to the second."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,123 @@
+"""Transfer learning in murphy's two stages: a head on a frozen backbone, then its top layers as well.
+
+Both leave run records like any other training, whose best model takes uint8 faces.
+"""
+
+import hashlib
+from pathlib import Path
+
+from keras.layers import BatchNormalization
+
+from fer_kit.data.balancing import with_copies
+from fer_kit.models.backbones import Backbone, classifier, feature_head
+from fer_kit.models.pretrained import load_model
+from fer_kit.training.features import Features
+from fer_kit.training.loop import fit
+from fer_kit.training.records import Run
+
+
+def train_head(
+    backbone,
+    faces,
+    out,
+    recipe="murphy-base",
+    dropout=0.5,
+    copies=0,
+    validation=None,
+    seed=0,
+    retrain=False,
+    cache=None,
+    **options,
+):
+    """Train the last layer on top of a frozen `Backbone` and return the `records.Run` (murphy-base).
+
+    The backbone's features are computed once (see `frozen_features.extract`, also for `cache`); the head
+    that is trained on them ends with the weights of a training with the frozen backbone in the loop.
+    `copies`: how many augmented copies of each Training face are learnt from beside the face itself, in
+    every epoch; 0 as in the report. The other arguments, and `options`, are those of `training.fit`.
+
+    The record's config says which backbone, size and weights were used. Its best model is the whole of it,
+    from uint8 faces to probabilities; the head alone stays beside it as head.keras.
+    """
+    if retrain:
+        (Path(out) / "head.keras").unlink(missing_ok=True)
+    if validation is not None:
+        validation = Features(validation, backbone, cache)
+    features = Features(with_copies(faces, copies, seed), backbone, cache)
+    head = feature_head(backbone, len(faces.names), dropout, seed)
+    chosen = {"validation": validation, "seed": seed, "retrain": retrain, **options}
+    run = fit(head, features, recipe, out, **chosen, **backbone.record, dropout=dropout, copies=copies)
+    if run.finished:
+        _complete(run, backbone, dropout)
+    return run
+
+
+def _complete(run, backbone, dropout):
+    """Make the whole model the run's best one; a kill between any two lines is made good by the next call."""
+    head, best, partial = (run.folder / f"{name}.keras" for name in ("head", "best", "partial"))
+    if not head.exists():
+        best.replace(head)
+    if not best.exists():
+        trained = load_model(head)
+        whole = classifier(backbone, trained.output_shape[-1], dropout)
+        whole.get_layer("probabilities").set_weights(trained.get_layer("probabilities").get_weights())
+        whole.save(partial)
+        partial.replace(best)
+
+
+def fine_tune(
+    base,
+    faces,
+    out,
+    layers=50,
+    recipe="murphy-finetune",
+    dropout=0.6,
+    augmentation="hejslet",
+    seed=0,
+    **options,
+):
+    """Go on from a run of `train_head` with the backbone's top `layers` (murphy-finetune); return the Run.
+
+    `base` is that run or its folder. Batch normalisation keeps still, see `unfreeze`. `dropout` is that
+    of murphy-tuning. The report names flips, rotations and brightness, and is silent on how much:
+    `augmentation` takes hejslet's. The other arguments, and `options`, are those of `training.fit`.
+
+    Raises ValueError for a run that has not finished, or that `train_head` did not make.
+    """
+    base = base if isinstance(base, Run) else Run.open(base)
+    backbone, last = _open_base(base)
+    tuned = classifier(backbone, len(last[1]), dropout, augmentation, seed)
+    tuned.get_layer("probabilities").set_weights(last)
+    about = {**backbone.record, "layers": layers, "dropout": dropout, "augmentation": augmentation}
+    about["started from"] = hashlib.sha256(last[0].tobytes()).hexdigest()[:16]
+    unfreeze(backbone.network, layers)
+    return fit(tuned, faces, recipe, out, seed=seed, **options, **about)
+
+
+def _open_base(base):
+    """Return (the Backbone of a run of `train_head`, the weights of its last layer)."""
+    about = base.config["variant"]
+    if not base.finished or "copies" not in about:
+        why = "has not finished" if "copies" in about else "has no frozen backbone"
+        raise ValueError(f"{base.folder} {why}; fine-tuning goes on from a finished run of train_head")
+    model = base.model()
+    known = ("parameters", "backbone", "size", "weights", "fingerprint", "dropout", "copies")
+    options = {name: value for name, value in about.items() if name not in known}
+    network = model.get_layer("backbone")
+    backbone = Backbone(about["backbone"], about["size"], about["weights"], network, options)
+    return backbone, model.get_layer("probabilities").get_weights()
+
+
+def unfreeze(network, layers):
+    """Make the top `layers` of a Keras model trainable and all below them not. Raises ValueError below 1.
+
+    Batch normalisation stays frozen among them, which in Keras also means inference mode: it goes on using
+    the means and variances it came with. (Calling the backbone with training=False does not see to that: a
+    model that is trained passes its own `training` on to the models inside it.)
+    """
+    if layers < 1:
+        raise ValueError(f"layers={layers} trains nothing of the backbone; give 1 or more (murphy: 50)")
+    network.trainable = True
+    # One by one: Keras passes this on to the layers only where it changes the model's own setting.
+    for depth, layer in enumerate(reversed(network.layers)):
+        layer.trainable = depth < layers and not isinstance(layer, BatchNormalization)

@@ -1,0 +1,67 @@
+"""Write the repository's address into every badge and clone line; it is kept in one place, pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from fer_kit.runtime.files import replacing
+
+ADDRESS = re.compile(r'^Repository = "(.*)"', re.MULTILINE)
+BADGE = re.compile(r"(https://colab\.research\.google\.com/github/)[\w.-]+/[\w.-]+(/blob/)")
+CLONE = re.compile(r"(git clone (?:--?[\w-]+ (?:\d+ )?)*|git\+)https://[\w./-]+[\w-]")
+
+
+def write_badges(root=None):
+    """Rewrite all badges and clone lines of the repository at `root`; return the Paths that changed.
+
+    Looks through the notebooks and the guides beside them, the README and environment.yml. Raises
+    ValueError for an address that Colab cannot open.
+    """
+    root = Path(root or repository())
+    address = address_of(root)
+    changed = []
+    for path in texts(root):
+        before = path.read_text(encoding="utf-8")
+        after = with_address(before, address)
+        if after != before:
+            changed.append(path)
+            with replacing(path) as file:
+                file.write(after.encode())
+    return changed
+
+
+def repository():
+    """Return the Path of the repository: the current folder, or the one that the package lies in.
+
+    Raises FileNotFoundError when the kit was installed without its repository.
+    """
+    for root in (Path(), Path(__file__).parents[1]):
+        if (root / "pyproject.toml").exists() and (root / "notebooks").is_dir():
+            return root
+    raise FileNotFoundError("there is no pyproject.toml beside notebooks/; start this in the repository")
+
+
+def texts(root):
+    """Return the Paths of the files that may hold an address, sorted."""
+    patterns = ("README.md", "environment.yml", "notebooks/*.ipynb", "notebooks/*.md")
+    return sorted(path for pattern in patterns for path in Path(root).glob(pattern))
+
+
+def address_of(root):
+    """Return the address in [project.urls] of a repository's pyproject.toml, such as `https://github.com/a/b`.
+
+    Raises ValueError when it is missing or is not GitHub's: Colab's badges open nothing else.
+    """
+    found = ADDRESS.search((Path(root) / "pyproject.toml").read_text(encoding="utf-8"))
+    if not found or not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", found[1]):
+        raise ValueError(
+            f"{Path(root) / 'pyproject.toml'}: put the address under [project.urls] as "
+            f'Repository = "https://github.com/OWNER/NAME", not {found[1] if found else "nothing"!r}'
+        )
+    return found[1].removesuffix(".git")
+
+
+def with_address(text, address):
+    """Return a file's text with `address` in its Colab badges, `git clone` lines and `git+https` links."""
+    owner_and_name = address.removeprefix("https://github.com/")
+    text = BADGE.sub(rf"\g<1>{owner_and_name}\g<2>", text)
+    return CLONE.sub(rf"\g<1>{address}", text)

@@ -1,0 +1,137 @@
+"""`python -m maintain figures`: draw the figures of the reports anew and write the page that shows them.
+
+Writes <id>.png and <id>.json, its sidecar, for each figure, and README.md. Nothing is trained or scored.
+"""
+
+import re
+from collections import Counter
+
+import numpy as np
+
+from fer_kit.plots import base
+from fer_kit.reports import REPORTED
+from fer_kit.runtime.files import replacing, write_json
+from fer_kit.studies.reproduction import EXPERIMENTS, result_table
+from fer_kit.training.recipes import RECIPES
+from fer_kit.training.records import RECORDS, Run, versions
+from maintain.gallery import draw_all
+from maintain.gallery_records import CONFUSION
+
+HEAD = """# The reports, reproduced
+
+Made by `python -m maintain figures` from the run records in `records/`; nothing here is written by
+hand. Each figure has a sidecar, `.json`, that says which record, dataset, seed and versions it
+comes from. Faces in figures are drawn by the kit: FER-2013's own may not be passed on.
+
+## Results on FER-2013
+
+*Report* is the number as printed. *Chosen on* is scored as the reports did, on the faces that chose
+the epoch (PublicTest). *PrivateTest* is scored once, at the end; *low* and *high* are its 95 %
+interval. *Twin-free* leaves out faces with a pixel-identical twin in Training; the reports' networks
+learnt from those twins, as published ones do, the kit's own (kit-...) did not. *Calibration error*
+is how far confidence and accuracy lie apart. Several seeds are averaged, and so are their intervals.
+A difference under 0.75 points is within one standard error. Rows without a PrivateTest number have
+not been run yet.
+*kit-vote* is the mean answer of the kit's own networks, the strongest two or more, as many as score
+best on PublicTest. Murphy's InceptionV3 is missing: it needs ImageNet weights.
+"""
+
+RESULTS = r"(?s)(<!-- results: .*? -->\n).*?(<!-- end of results -->)"
+"""The marks in the repository's README between which the results stand."""
+
+COLUMNS = {"report": "{:.2%}"}
+COLUMNS |= dict.fromkeys(("chosen on", "PrivateTest", "low", "high", "twin-free"), "{:.1%}")
+COLUMNS |= {"macro-F1": "{:.3f}", "calibration error": "{:.3f}", "epochs": "{:.0f}", "seeds": "{:.0f}"}
+
+
+def figures(out, records=RECORDS):
+    """Draw all figures into the folder `out`, write its README.md, and return how many there are.
+
+    A README.md beside the folder gets the results between its two marks.
+    """
+    base.use_style()
+    shown, used = [], Counter()
+    for drawn in draw_all(records):
+        stem = drawn.report_id or "results"
+        used[stem] += 1
+        stem += f"-{used[stem]}" if used[stem] > 1 else ""
+        with replacing(out / f"{stem}.png") as file:
+            drawn.figure.savefig(file, format="png", dpi=90, bbox_inches="tight", metadata={"Software": None})
+        about = {"report_id": drawn.report_id, "caption": drawn.caption} | drawn.made_from
+        write_json(out / f"{stem}.json", about | {"drawn with": versions()})
+        shown.append((stem, drawn))
+    with replacing(out / "README.md") as file:
+        file.write("\n".join([HEAD, result_rows(records), "", *_gallery(shown)]).encode())
+    front = out.resolve().parent / "README.md"
+    if front.exists():
+        text = re.sub(
+            RESULTS, lambda marks: f"{marks[1]}{front_page(out, records)}{marks[2]}", front.read_text()
+        )
+        with replacing(front) as file:
+            file.write(text.encode())
+    return len(shown)
+
+
+def front_page(out, records=RECORDS):
+    """Return what the repository's README shows of the results: networks with a record, and two figures."""
+    table = result_table(records)
+    if "record" not in table:
+        return ""
+    scored = table.dropna(subset="record")
+    lines = result_rows(records, list(scored.index))
+    best = scored["chosen on"].drop("kit-vote", errors="ignore").idxmax()
+    return f"""
+Measured on FER-2013, PrivateTest scored once ([all rows, figures and records]({out.name}/README.md)):
+
+{lines}
+
+{_notes(scored.record, records)}
+
+![Accuracy of every network with a record, with its interval]({out.name}/results.png)
+
+![Confusion matrix of {best} on PrivateTest]({out.name}/{CONFUSION.get(best, f"{best}-2")}.png)
+
+"""
+
+
+def _notes(record, records):
+    """Say which networks were trained for less than their recipe, and which ones vote."""
+    full = {experiment.report_id: RECIPES[experiment.recipe].epochs for experiment in EXPERIMENTS}
+    asked = {n: Run(records / record[n]).config["recipe"]["epochs"] for n in full if n in record.index}
+    short = [f"{name} ({n} of {full[name]} epochs)" for name, n in asked.items() if n < full[name]]
+    notes = [f"Trained for less than the recipe: {', '.join(short)}."] if short else []
+    if "kit-vote" in record.index:
+        names = record["kit-vote"].split(" + ")
+        notes.append(f"kit-vote: the mean answer of {len(names)} networks, from {names[0]} to {names[-1]}.")
+    return " ".join(notes)
+
+
+def result_rows(records=RECORDS, names=None):
+    """Return `result_table`, or its rows `names`, as a table in Markdown."""
+    lines = [f"| | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 1) + "|"]
+    table = result_table(records)
+    for name, row in table.loc[names or table.index].iterrows():
+        cells = [
+            form.format(row[c]) if row.get(c, np.nan) == row.get(c) else "–" for c, form in COLUMNS.items()
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _gallery(shown):
+    """Lines of Markdown: each figure under its report, then the items that have none."""
+    for report in ("", "zhao", "choudhari", "hejslet", "murphy", "kit"):
+        mine = [(stem, d) for stem, d in shown if d.report_id.partition("-")[0] == report]
+        if mine and report:
+            yield f"## {report}\n"
+        for stem, drawn in mine:
+            what = (
+                f"**{drawn.report_id}**: {REPORTED[drawn.report_id].what}. "
+                if drawn.report_id in REPORTED
+                else ""
+            )
+            yield f"{what}{drawn.caption}\n\n![{drawn.caption}]({stem}.png)\n"
+    have = {drawn.report_id for _, drawn in shown}
+    missing = [name for name in REPORTED if name not in have]
+    yield "## Shown in the notebooks, not here\n"
+    yield ", ".join(missing) + ".\n"

@@ -1,0 +1,93 @@
+"""The figures of the reports, from facts, drawn faces, the shipped network and records: no dataset needed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from fer_kit.data.sample.people import draw_sample
+from fer_kit.evaluation import explain
+from fer_kit.evaluation.scoring import evaluate
+from fer_kit.models import pretrained
+from fer_kit.plots import base, results
+from fer_kit.plots import explain as explain_plots
+from fer_kit.studies.reproduction import EXPERIMENTS, result_table, runs_of
+from maintain import gallery_records
+from maintain.gallery_faces import of_detectors
+from maintain.gallery_facts import facts, made_from_sample
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure, the report's item it stands for, what to see in it, and what it was made from."""
+
+    report_id: str
+    caption: str
+    figure: Figure
+    made_from: dict
+
+
+def draw_all(records) -> Iterator[Drawn]:
+    """Yield every figure: facts and drawn faces, the shipped network, then the folder of run `records`."""
+    parts = [facts(), _of_the_shipped_network(), _of_runs(records)]
+    parts += [gallery_records.of_classical(records), gallery_records.of_tuning(records)]
+    parts += [gallery_records.of_studies(records), of_detectors(), _overview(records)]
+    for part in parts:
+        for drawn in part:
+            yield Drawn(*drawn)
+
+
+def _of_the_shipped_network(name="kit-small"):
+    """What a network that learnt from photographs sees in drawn faces, and which it gets wrong."""
+    if name not in pretrained.shipped():
+        return
+    model, faces = pretrained.load_pretrained(name), draw_sample()
+    made = made_from_sample(faces) | {"weights": name}
+    happy = faces.public_test.of("happy").images[0]
+    for layer, what in (
+        (_first_maps(model), "Shallow maps: the face can be recognised."),
+        ("last_conv", "Deep."),
+    ):
+        maps = explain.feature_maps(model, happy, layer)
+        figure = explain_plots.map_grid(maps, f"Feature maps of {layer}", source=faces.source)
+        yield "choudhari-features", what, figure, made
+    scores = evaluate(model, faces, "PublicTest")
+    told = f"{name} on drawn faces, which it never learnt from: {scores.accuracy:.0%} right."
+    for emotion, report_id in (("happy", "hejslet-fig6"), ("sad", "hejslet-fig7")):
+        rows = explain.random_of(scores, emotion, 5, seed=1)
+        title = f"Five random {emotion} faces"
+        figure = explain_plots.true_against_predicted(scores, rows, title, columns=5)
+        yield report_id, f"{told} With FER-2013, notebook 09 shows real faces.", figure, made
+    rows = explain.confident_mistakes(scores, 16)
+    figure = explain_plots.true_against_predicted(scores, rows, "Most confident mistakes")
+    yield "zhao-fig6", told, figure, made
+    figure = explain_plots.true_against_predicted(scores, range(16))
+    yield "murphy-fig7", f"{told} Green: right; red: wrong.", figure, made
+
+
+def _first_maps(model):
+    """The name of the first activation."""
+    return next(layer.name for layer in model.layers if "activation" in layer.name)
+
+
+def _of_runs(records):
+    """The longest record of each experiment; of the best, the scores by emotion too."""
+    found = {e: runs[0] for e in EXPERIMENTS if (runs := runs_of(e, records))}
+    for experiment, run in found.items():
+        yield from gallery_records.of_run(run, experiment)
+    scored = [run for run in found.values() if "PrivateTest" in run.metrics["scores"]]
+    if scored:
+        yield from gallery_records.of_metrics(max(scored, key=lambda run: run.best_accuracy))
+
+
+def _overview(records):
+    """All networks with a PrivateTest score on one axis."""
+    table = result_table(records)
+    if "PrivateTest" not in table:
+        return
+    scored = table.dropna(subset="PrivateTest")
+    scores = {name: (row.PrivateTest, (row.low, row.high)) for name, row in scored.iterrows()}
+    figure = results.compare_models(scores, "PrivateTest, scored once", human=0.65)
+    made = {"records": scored.record.tolist()}
+    caption = "Every network with a record; people score 65 ± 5 %."
+    yield "", caption, base.stamp(figure, "FER-2013 · profile full"), made

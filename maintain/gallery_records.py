@@ -1,0 +1,157 @@
+"""Figures that are drawn from records: networks, classical baselines, tuning."""
+
+import numpy as np
+
+from fer_kit.plots import classical, results, studies, tuning
+from fer_kit.runtime.files import read_json
+from fer_kit.studies.common import PLAIN
+from fer_kit.studies.classical import comparison
+from fer_kit.studies.classical.baselines import BASELINES
+from fer_kit.studies.data_size import fit_power_law, recorded_sizes
+from fer_kit.studies.drop_emotion import recorded_drop
+from fer_kit.studies.tuning.results import read_record
+from fer_kit.training.records import Run
+
+CONFUSION = {"hejslet-light": "hejslet-fig5", "zhao-vgg": "zhao-tab1"}
+"""Items of the reports that are confusion matrices, by the network they belong to."""
+
+
+def of_run(run, experiment):
+    """Yield the training curves of a `Run`, and from its PrivateTest scores the matrix and the emotions."""
+    provenance, title = run.provenance, f"{experiment.model}, {len(run.history)} epochs"
+    made = _made_from(provenance, run.folder.name)
+    chosen = f"{provenance['selected_on']} {run.best_accuracy:.1%}"
+    caption = f"Best epoch {run.best_epoch} of {len(run.history)}: {chosen}."
+    yield experiment.report_id, caption, _curves(run, title), made
+    private = run.metrics["scores"].get("PrivateTest")
+    if private:
+        counts, names = np.array(private["confusion"]), provenance["emotions"]
+        figure = results.confusion(counts, names, title, source=run.source)
+        caption = f"PrivateTest, {private['accuracy']:.1%} right; rows add up to 100 %."
+        yield CONFUSION.get(experiment.report_id, experiment.report_id), caption, figure, made
+
+
+def _curves(run, title):
+    """The training curves of a `Run`, with its best epoch."""
+    selected_on = run.provenance["selected_on"]
+    return results.training_curves(run.history, title, run.source, selected_on, run.best_epoch)
+
+
+def _made_from(provenance, record):
+    """What the sidecar of a figure says of the training that it was drawn from."""
+    return {"record": record} | {key: provenance[key] for key in ("dataset", "seed", "profile", "versions")}
+
+
+def of_metrics(run):
+    """Yield precision, recall and F1 of each emotion of a `Run`."""
+    private = run.metrics["scores"]["PrivateTest"]
+    title = f"{run.config['model']} by emotion, PrivateTest"
+    figure = results.per_emotion(
+        np.array(private["confusion"]), run.provenance["emotions"], title, run.source
+    )
+    caption = f"Accuracy {private['accuracy']:.1%}, macro-F1 {private['macro_f1']:.3f}."
+    yield "choudhari-metrics", caption, figure, _made_from(run.provenance, run.folder.name)
+
+
+def of_classical(records):
+    """Yield the classical baselines as a grid, beside their cost, and HOG with an SVM as zhao cites it."""
+    folder = records / "classical"
+    table = comparison.table(folder)
+    if table.empty:
+        return
+    about = read_json(folder / f"{table.index[0]}.json")
+    made = {"records": [f"classical/{name}" for name in sorted(table.index)], "dataset": about["dataset"]}
+    source = f"{about['dataset']['source']} · records classical · profile {about['profile']}"
+    grid = table[table.index.isin(BASELINES)]
+    figure = classical.accuracy_grid(grid, source=source)
+    best = f"the best is {grid.index[0]}, {grid.accuracy.iloc[0]:.1%}"
+    yield "zhao-related", f"Five descriptors, three classifiers: {best}.", figure, made
+    figure = classical.accuracy_beside_cost(table, source=source, human=0.65)
+    caption = "What a prediction costs on one core, from pixels to emotion."
+    yield "zhao-related", caption, figure, made
+    on_hog = table[table.index.str.startswith("hog-")]
+    intervals = {
+        name: read_json(folder / f"{name}.json")["scores"]["PrivateTest"]["interval"] for name in on_hog.index
+    }
+    scores = {name: (accuracy, intervals[name]) for name, accuracy in on_hog.accuracy.items()}
+    figure = results.compare_models(scores, "HOG, then KNN or an SVM, on PrivateTest", source)
+    caption = "KNN against SVMs on HOG; the 70.7 % that zhao cites is out of reach of all of them."
+    yield "choudhari-pca", caption, figure, made
+
+
+def of_studies(records):
+    """Yield hejslet's overfitting, murphy's training without disgust, and accuracy by training faces."""
+    large = Run(records / "studies" / "without-augmentation")
+    if large.finished:
+        yield _overfitting(large)
+    plain, six = (Run(records / "studies" / name) for name in (PLAIN, "without-disgust"))
+    if not plain.finished:
+        return
+    made = _made_from(plain.provenance, "studies")
+    network = f"{plain.config['model']}, {len(plain.history)} epochs"
+    drawn = _without_disgust(plain, six) if six.finished else []
+    for report_id, caption, figure in (*drawn, *_by_size(plain)):
+        yield report_id, f"{network}: {caption}.", figure, made
+
+
+def _overfitting(run):
+    """The curves of hejslet's phase 1."""
+    last = run.history.iloc[-1]
+    caption = (
+        f"Without augmentation the last epoch has {last.accuracy:.1%} on Training and "
+        f"{last.val_accuracy:.1%} on PublicTest; best epoch {run.best_epoch}: {run.best_accuracy:.1%}."
+    )
+    figure = _curves(run, "hejslet-large, without augmentation")
+    return "hejslet-large", caption, figure, _made_from(run.provenance, f"studies/{run.folder.name}")
+
+
+def _without_disgust(plain, six):
+    drop = recorded_drop(plain, six)
+    histories = {"seven emotions": plain.history, "six emotions": six.history}
+    figure = studies.compare_histories(histories, "PublicTest", plain.source)
+    yield "murphy-fig5", "two tasks, so two curves that cannot be compared", figure
+    points, low, high = (100 * drop.fair[key] for key in ("points", "low", "high"))
+    caption = f"of {100 * drop.reported:+.1f} points training without disgust made {points:+.1f} "
+    yield "murphy-dropdisgust", f"{caption}({low:+.1f} to {high:+.1f})", studies.fair_comparison(drop)
+
+
+def _by_size(plain):
+    sizes = recorded_sizes(plain.folder.parent)
+    if len(sizes) > 1:
+        laws = {f"floor {f:.0%}": fit_power_law(sizes.faces, sizes.accuracy, f) for f in (0.0, 0.2)}
+        reached = ", ".join(f"{row.accuracy:.1%} from {row.faces:,}" for row in sizes.itertuples())
+        yield "murphy-size", f"{reached} faces", studies.learning_curve(sizes, laws, source=plain.source)
+
+
+def of_tuning(records):
+    """Yield choudhari's and murphy's studies of hyper-parameters."""
+    for report_id, draw in (("choudhari-fig6", _choudhari), ("murphy-tuning", _murphy)):
+        study = read_record(records / "tuning" / report_id)
+        if study is None:
+            continue
+        trials, curves, about = study
+        provenance = about["provenance"]
+        source = f"{provenance['dataset']['source']} · record tuning/{report_id}"
+        source += f" · profile {provenance['profile']}"
+        made = _made_from(provenance, f"tuning/{report_id}")
+        faces, epochs = provenance["trained_on"]["faces"], about["config"]["recipe"]["epochs"]
+        for figure, caption in draw(trials, curves, source):
+            caption += f" A small network, {faces:,} faces, {epochs} epochs."
+            yield report_id, caption, figure, made
+
+
+def _choudhari(trials, curves, source):
+    title = "Batch size and learning rate"
+    best = trials.loc[trials.accuracy.idxmax()]
+    caption = f"Best: batch {best.batch_size:.0f}, learning rate {best.learning_rate:g}."
+    yield tuning.table_of_two(trials, "batch_size", "learning_rate", title, source), caption
+
+
+def _murphy(trials, curves, source):
+    for name in ("batch_size", "dropout", "schedule"):
+        means = trials.groupby(name).accuracy.mean()
+        best, worst = means.max(), means.min()
+        caption = f"{name}: on average {means.idxmax()} is best, {best:.1%} against {worst:.1%}."
+        if best == worst:  # a schedule that never acted
+            caption = f"{name}: no difference, {best:.1%} with each value."
+        yield tuning.effect(curves, name, source=source), caption

@@ -1,0 +1,72 @@
+"""Write what was measured into the instructor guide: minutes per lesson, and what trained networks reach."""
+
+from pathlib import Path
+
+from fer_kit.runtime.files import replacing
+from fer_kit.studies.reproduction import result_table
+from fer_kit.tools.minutes import keep_times, minutes_table
+from fer_kit.training.records import RECORDS
+from maintain.badges import repository
+
+LESSONS = {"zhao": "05", "choudhari": "04", "hejslet": "04", "kit": "05"}
+"""The lesson in which networks are trained, by the first word of their id."""
+
+
+def write_guide(times=(), root=None):
+    """Redraw the tables of notebooks/INSTRUCTORS.md of the repository at `root` and return its Path.
+
+    `times` (Paths of `times.json`) are kept in figures/times first. Raises ValueError for a file that is no
+    record of times, and for a guide without a place for a table.
+    """
+    root = Path(root or repository())
+    for path in map(Path, times):
+        keep_times(path, root / "figures" / "times")
+    guide = root / "notebooks" / "INSTRUCTORS.md"
+    text = with_tables(guide.read_text(encoding="utf-8"), tables(root))
+    with replacing(guide) as file:
+        file.write(text.encode())
+    return guide
+
+
+def tables(root):
+    """Return {name: Markdown table} of what the records in a repository's figures/ hold."""
+    lessons = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    return {
+        "minutes": minutes_table(root / "figures" / "times", lessons),
+        "results": results_table(RECORDS),
+    }
+
+
+def results_table(records):
+    """Return a Markdown table of the recorded runs on the real FER-2013, in percent, and the reports'."""
+    lines = ["| network | lesson | report | PublicTest | PrivateTest (95 %) | twin-free | epochs |"]
+    lines.append("|---|---|---:|---:|---:|---:|---:|")
+    found = result_table(records)
+    if "PrivateTest" not in found:
+        return "No run has been recorded yet."
+    for report_id, row in found.dropna(subset=["PrivateTest"]).iterrows():
+        interval = f"{percent(row['PrivateTest'])} ({percent(row['low'])} to {percent(row['high'])})"
+        cells = [report_id, LESSONS[report_id.partition("-")[0]], percent(row["report"])]
+        epochs = f"{row['epochs']:.0f}" if row["epochs"] == row["epochs"] else "–"
+        cells += [percent(row["chosen on"]), interval, percent(row["twin-free"]), epochs]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def percent(share):
+    """Return a share, 0-1, in percent with one decimal, and a dash for NaN."""
+    return f"{100 * share:.1f}" if share == share else "–"
+
+
+def with_tables(text, drawn):
+    """Return a guide's text with the tables `drawn`, {name: Markdown}, each between its two marks."""
+    for name, table in drawn.items():
+        begin, end = f"<!-- begin {name}: `python -m maintain guide` writes this -->", f"<!-- end {name} -->"
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            raise ValueError(
+                f"the guide has no place for a table: put {begin} and {end} on lines of their own"
+            )
+        text = f"{before}{begin}\n\n{table}\n\n{end}{after}"
+    return text

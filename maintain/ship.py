@@ -1,0 +1,137 @@
+"""`python -m maintain ship RUN NAME`: put a finished run's model into the package, with its model card.
+
+The card follows Mitchell et al. 2019, "Model Cards for Model Reporting". All its numbers are the record's.
+"""
+
+from fer_kit.data.sample.people import draw_sample
+from fer_kit.evaluation.scoring import predict
+from fer_kit.models import pretrained
+from fer_kit.models.cost import multiply_accumulates
+from fer_kit.models.pretrained import load_model
+from fer_kit.runtime.files import replacing
+from fer_kit.training.records import Run
+
+LIMIT = 0.002
+"""How far storing in float16 may move the accuracy on the faces that selected the model, as a share."""
+
+USE = (
+    "Lessons, the kit's webcam demo, and comparison with other networks on FER-2013.",
+    "Not for decisions about people: not in hiring, schooling, policing, health or advertising.",
+)
+LIMITS = (
+    "It predicts which of seven words people wrote beside a picture of a face. What somebody feels it does "
+    "not see, and no network of this kind can tell.",
+    "FER-2013 was collected by web searches for words of emotion, of people who were not asked; age, skin "
+    "colour and origin are not known, so nobody has shown that it works alike for all.",
+    "Its labels contradict each other and contain errors; disgust is rare and mostly missed.",
+    "Faces from other cameras, angles and light are recognised less often than those of PrivateTest.",
+    "Ask the people in front of a camera before you run it, and keep no pictures of them.",
+)
+LICENCE = (
+    "The weights are the kit's own. FER-2013 may be used for research and not passed on; none of its images "
+    "are in the weights, but whoever uses them commercially should ask its owners first."
+)
+
+
+def ship(run_folder, name, faces, folder=pretrained.WEIGHTS):
+    """Store the best model of a finished run as `name` with its card, .json and .md; return the Path.
+
+    `faces` is the dataset of the run, on whose PublicTest faces the stored file is compared with the
+    original. Raises ValueError when the run has no PrivateTest score yet, or another dataset, or the file
+    scores worse by more than `LIMIT`.
+    """
+    run = Run.open(run_folder)
+    if "PrivateTest" not in run.metrics["scores"]:
+        raise ValueError(f"{run_folder} has no PrivateTest score for the card; evaluate it there once, first")
+    if faces.fingerprint != run.provenance["dataset"]["fingerprint"]:
+        raise ValueError(f"{run_folder} learnt from other data than {faces.source}")
+    model = run.model()
+    path = pretrained.ship(model, name, model_card(run, name, model), folder)
+    _compare(model, path, faces.public_test)
+    with replacing(path.with_suffix(".md")) as file:
+        file.write(in_words(pretrained.read_json(path.with_suffix(".json"))).encode())
+    return path
+
+
+def _compare(model, path, public):
+    """Remove the stored file and raise ValueError when it recognises too few faces."""
+    right = [accuracy(m, public) for m in (model, load_model(path))]
+    if right[0] - right[1] > LIMIT:
+        path.unlink()
+        raise ValueError(f"float16 costs {right[0] - right[1]:.2%} of PublicTest, more than {LIMIT:.1%}")
+
+
+def accuracy(model, faces):
+    """Return the share of faces that a model predicts right."""
+    return float((predict(model, faces.images).argmax(1) == faces.labels).mean())
+
+
+def model_card(run, name, model):
+    """Return the card of a `Run`'s model as a dict of plain values."""
+    config, provenance, metrics = run.config, run.provenance, run.metrics
+    return {
+        "name": name,
+        "model": config["model"],
+        "recipe": config["recipe"]["name"],
+        "epochs": {"trained": len(run.history), "best": run.best_epoch},
+        "data": provenance["dataset"] | {"trained on faces": provenance["trained_on"]["faces"]},
+        "protocol": f"{_learnt_from(config)}, selected on {provenance['selected_on']}, PrivateTest scored "
+        f"{metrics['private_test_scored']} time(s)",
+        "selected on": {"usage": provenance["selected_on"], "accuracy": run.best_accuracy},
+        "PrivateTest": metrics["scores"]["PrivateTest"],
+        "built-in sample": {
+            "accuracy": accuracy(model, draw_sample()),
+            "meaning": "none: a check of the file",
+        },
+        "emotions": provenance["emotions"],
+        "cost": {"parameters": model.count_params(), "multiply-accumulates": multiply_accumulates(model)},
+        "seed": provenance["seed"],
+        "versions": provenance["versions"],
+        "use": list(USE),
+        "limits": list(LIMITS),
+        "licence": LICENCE,
+    }
+
+
+def _learnt_from(config):
+    """What a run learnt from, in words."""
+    twins = " without twins of test faces" if config["recipe"].get("without_twins") else ""
+    teacher = f", taught by {config['teacher']}" if "teacher" in config else ""
+    return f"trained on Training{twins}{teacher}"
+
+
+def in_words(card):
+    """Return a card as a page of Markdown."""
+    cost, epochs = card["cost"], card["epochs"]
+    lines = [
+        f"# {card['name']}",
+        "",
+        f"Network {card['model']}, recipe {card['recipe']}, best epoch {epochs['best']} of "
+        f"{epochs['trained']}, seed {card['seed']}; {cost['parameters']:,} parameters, "
+        f"{cost['multiply-accumulates'] / 1e6:.1f} million multiply-accumulates a face.",
+        f"Data: {card['data']['source']}, fingerprint {card['data']['fingerprint']}, "
+        f"{card['data']['trained on faces']:,} faces. Protocol: {card['protocol']}.",
+        "",
+        *_scores_in_words(card),
+    ]
+    for title, points in (("Use", card["use"]), ("Limits", card["limits"])):
+        lines += [f"## {title}", "", *(f"- {point}" for point in points), ""]
+    return "\n".join([*lines, "## Licence", "", card["licence"], ""])
+
+
+def _scores_in_words(card):
+    test = card["PrivateTest"]
+    low, high = test["interval"]
+    yield "## Scores\n"
+    yield (
+        f"PublicTest, which chose the epoch: {card['selected on']['accuracy']:.1%}. PrivateTest: "
+        f"**{test['accuracy']:.1%}** [{low:.1%}, {high:.1%}], twin-free {test['accuracy_twin_free']:.1%}, "
+        f"macro-F1 {test['macro_f1']:.3f}, calibration error {test['calibration_error']:.3f}.\n"
+    )
+    yield "| emotion | precision | recall | F1 | faces |\n|---|---|---|---|---|"
+    for name, row in test["per_emotion"].items():
+        numbers = (f"{row[column]:.2f}" for column in ("precision", "recall", "f1"))
+        yield f"| {name} | {' | '.join(numbers)} | {row['faces']} |"
+    yield "\nConfusion on PrivateTest, rows true, columns predicted, in the order of the table:\n\n```"
+    yield from (" ".join(f"{count:4d}" for count in row) for row in test["confusion"])
+    yield "```\n"
