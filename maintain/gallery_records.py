@@ -4,9 +4,9 @@ import numpy as np
 
 from fer_kit.plots import classical, results, studies, tuning
 from fer_kit.runtime.files import read_json
-from fer_kit.studies.common import PLAIN
 from fer_kit.studies.classical import comparison
 from fer_kit.studies.classical.baselines import BASELINES
+from fer_kit.studies.common import PLAIN
 from fer_kit.studies.data_size import fit_power_law, recorded_sizes
 from fer_kit.studies.drop_emotion import recorded_drop
 from fer_kit.studies.tuning.results import read_record

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from fer_kit.models import export, zoo
+from fer_kit.models import exporting, zoo
 from fer_kit.runtime.devices import precision_policy
 
 pytestmark = pytest.mark.skipif(
@@ -27,7 +27,7 @@ def faces():
 
 @pytest.fixture(scope="module")
 def compiled(model):
-    return export.fast(model)
+    return exporting.fast(model)
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +39,16 @@ def files(model, tmp_path_factory):
             __import__(needs)
         except ImportError:
             continue
-        written[to] = export.export(model, to, folder / f"small{export.SUFFIXES[to]}")
+        written[to] = exporting.export(model, to, folder / f"small{exporting.SUFFIXES[to]}")
     return written
 
 
-@pytest.mark.parametrize("to", export.SUFFIXES)
-@pytest.mark.parametrize("count", export.BATCHES)
+@pytest.mark.parametrize("to", exporting.SUFFIXES)
+@pytest.mark.parametrize("count", exporting.BATCHES)
 def test_answers_are_those_of_keras(to, count, files, compiled, faces):
     if to not in files:
         pytest.skip(f"no packages for {to}: pip install 'fer-kit[export]'")
-    answer = export.load_exported(files[to])(faces[:count])
+    answer = exporting.load_exported(files[to])(faces[:count])
     assert answer.dtype == np.float32 and answer.shape == (count, 7)
     np.testing.assert_allclose(answer, compiled(faces[:count]), atol=1e-5)
 
@@ -56,7 +56,7 @@ def test_answers_are_those_of_keras(to, count, files, compiled, faces):
 def test_compiled_is_predict_in_float32(faces):
     model = zoo.build("zhao-sepconv")
     expected = model.predict(faces[..., None], verbose=0)
-    np.testing.assert_allclose(export.fast(model)(faces), expected, atol=1e-5)
+    np.testing.assert_allclose(exporting.fast(model)(faces), expected, atol=1e-5)
     assert expected.std() > 1e-3  # answers that say something
 
 
@@ -75,7 +75,7 @@ def test_the_standardisation_is_the_models_own(faces):
     model = zoo.build("kit-small", augment=None)
     zoo.adapt_standardisation(model, faces // 4)
     np.testing.assert_allclose(
-        export.fast(model)(faces), model.predict(faces[..., None], verbose=0), atol=1e-5
+        exporting.fast(model)(faces), model.predict(faces[..., None], verbose=0), atol=1e-5
     )
 
 
@@ -88,23 +88,23 @@ def test_no_faces_and_wrong_faces(compiled, faces):
 
 def test_files_that_cannot_be_read(tmp_path, model):
     with pytest.raises(ValueError, match="no format 'tflite'; there are litert, onnx"):
-        export.export(model, "tflite")
+        exporting.export(model, "tflite")
     with pytest.raises(ValueError, match="should end with .tflite"):
-        export.export(model, "litert", tmp_path / "small.lite")
+        exporting.export(model, "litert", tmp_path / "small.lite")
     with pytest.raises(FileNotFoundError, match="fer_kit export MODEL"):
-        export.load_exported(tmp_path / "none.tflite")
+        exporting.load_exported(tmp_path / "none.tflite")
     with pytest.raises(ValueError, match="neither a .tflite nor an .onnx"):
-        export.load_exported(tmp_path / "model.keras")
+        exporting.load_exported(tmp_path / "model.keras")
     pytest.importorskip("ai_edge_litert")
     (tmp_path / "cut.tflite").write_bytes(b"half a file")
     with pytest.raises(ValueError, match="cut.tflite cannot be read"):
-        export.load_exported(tmp_path / "cut.tflite")
+        exporting.load_exported(tmp_path / "cut.tflite")
 
 
 def test_missing_packages_are_named(model, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r'pip install "fer-kit\[export\]"'):
-        export.export(model, "onnx", tmp_path / "small.onnx")
+        exporting.export(model, "onnx", tmp_path / "small.onnx")
     assert not list(tmp_path.iterdir())
 
 

@@ -138,10 +138,10 @@ def test_a_network_learns_the_second_question_and_its_errors_are_recorded(drawn,
     )
     assert Run.open(run.folder).metrics["private_test_scored"] == 1
     for figure in (
-        gender_plots.errors(tables["skin"], "Errors", drawn.source),
-        gender_plots.histogram(scores),
+        gender_plots.gender_errors(tables["skin"], "Errors", drawn.source),
+        gender_plots.gender_histogram(scores),
         gender_plots.framework(),
-        gender_plots.side_by_side(drawn.images[:3], {"hair": (scores.predictions[:3], HAIR)}),
+        gender_plots.gender_side_by_side(drawn.images[:3], {"hair": (scores.predictions[:3], HAIR)}),
     ):
         assert figure.axes and any(axis.get_title() or figure.get_suptitle() for axis in figure.axes)
 

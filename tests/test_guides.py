@@ -13,8 +13,8 @@ from fer_kit.reports import REPORTED
 from fer_kit.runtime import devices
 from fer_kit.tools.minutes import hardware, in_minutes, read_times, write_times
 from fer_kit.tools.run import Outcome, Setting
-from maintain.__main__ import main as maintain_main
 from maintain import guide as guide
+from maintain.__main__ import main as maintain_main
 from maintain.guide import tables, with_tables, write_guide
 
 GUIDE = (ROOT / "notebooks" / "INSTRUCTORS.md").read_text(encoding="utf-8")

@@ -303,7 +303,7 @@ def test_a_sequential_model_of_ones_own_trains(few, tmp_path):
 
 
 def test_a_model_is_built_in_the_precision_asked_for(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop.models, "build", lambda name, emotions: small_model(emotions))
+    monkeypatch.setattr(loop.zoo, "build", lambda name, emotions: small_model(emotions))
     run = fit(few, tmp_path / "run", model="small", epochs=1, precision="mixed_bfloat16")
     assert run.provenance["precision"] == "mixed_bfloat16"
     assert precision_of(small_model()) == "float32"
