@@ -61,7 +61,7 @@ def test_compiled_is_predict_in_float32(faces):
 
 
 def test_nothing_random_is_exported(model, files):
-    plain = export.for_inference(model)
+    plain = exporting.for_inference(model)
     assert not [layer.name for layer in plain.layers if layer.name.startswith("random")]
     assert {layer.compute_dtype for layer in plain.layers} <= {"float32", "uint8"}
     if "onnx" in files:
