@@ -44,7 +44,7 @@ def compare(path):
         with torch.no_grad():
             maps = network.eval().extract_features(pictures).numpy().transpose(0, 2, 3, 1)
         difference = np.abs(maps - stored[f"maps {size}"]).max()
-        print(f"{size} x {size}: largest difference {difference:.1e} of values up to {np.abs(maps).max():.1f}")
+        print(f"{size} x {size}: largest difference {difference:.1e}, largest value {np.abs(maps).max():.1f}")
         furthest = max(furthest, difference)
     return furthest <= LARGEST
 
