@@ -2,6 +2,6 @@
 
 figures   draws every figure of figures/ and its page from the records; gallery*: what is drawn
 guide     the tables of the instructor guide
-ship      weights and cards of fer_kit/models/weights
+ship      weights and cards of fer_kit/models/weights; keep: records of fer_kit/training/recorded
 badges    the repository's address in every badge and clone line
 """

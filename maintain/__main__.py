@@ -35,9 +35,10 @@ def add_keep(commands):
 
 def keep(options):
     """Copy the record."""
-    from fer_kit.training import records
+    from fer_kit.training import Run
+    from maintain.ship import keep as keep_run
 
-    print(records.keep(records.Run.open(options.run), options.name).folder)
+    print(keep_run(Run.open(options.run), options.name).folder)
     return 0
 
 

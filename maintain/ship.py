@@ -1,15 +1,25 @@
-"""`python -m maintain ship RUN NAME`: put a finished run's model into the package, with its model card.
+"""`python -m maintain ship|keep RUN NAME`: put a finished run's model, or its record, into the package.
 
-The card follows Mitchell et al. 2019, "Model Cards for Model Reporting". All its numbers are the record's.
+A model comes with its card, after Mitchell et al. 2019, "Model Cards for Model Reporting". All its numbers
+are the record's.
 """
+
+import io
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
 
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.evaluation.scoring import predict
-from fer_kit.models import pretrained
 from fer_kit.models.cost import multiply_accumulates
-from fer_kit.models.pretrained import load_model
-from fer_kit.runtime.files import replacing
-from fer_kit.training.records import Run
+from fer_kit.models.portable import portable_config
+from fer_kit.models.pretrained import WEIGHTS, load_model
+from fer_kit.runtime.files import replacing, write_json
+from fer_kit.training.records import RECORDS, SMALL, Run
 
 LIMIT = 0.002
 """How far storing in float16 may move the accuracy on the faces that selected the model, as a share."""
@@ -33,7 +43,7 @@ LICENCE = (
 )
 
 
-def ship(run_folder, name, faces, folder=pretrained.WEIGHTS):
+def ship(run_folder, name, faces, folder=WEIGHTS):
     """Store the best model of a finished run as `name` with its card, .json and .md; return the Path.
 
     `faces` is the dataset of the run, on whose PublicTest faces the stored file is compared with the
@@ -46,19 +56,92 @@ def ship(run_folder, name, faces, folder=pretrained.WEIGHTS):
     if faces.fingerprint != run.provenance["dataset"]["fingerprint"]:
         raise ValueError(f"{run_folder} learnt from other data than {faces.source}")
     model = run.model()
-    path = pretrained.ship(model, name, model_card(run, name, model), folder)
+    card = model_card(run, name, model)
+    path = store(model, name, card, folder)
     _compare(model, path, faces.public_test)
     with replacing(path.with_suffix(".md")) as file:
-        file.write(in_words(pretrained.read_json(path.with_suffix(".json"))).encode())
+        file.write(in_words(card).encode())
     return path
+
+
+def store(model, name, card, folder=WEIGHTS):
+    """Write `model` as NAME.keras into `folder`, and the dict `card` as NAME.json; return the first's Path.
+
+    The model will compute in float32 wherever it is loaded. Its kernels are stored as float16, which halves
+    the file; Keras casts them back when it loads them. Means and variances keep their precision.
+    Raises ValueError when a kernel has a value that float16 cannot hold.
+    """
+    path = Path(folder) / f"{name}.keras"
+    with tempfile.TemporaryDirectory() as drafts:
+        draft = Path(drafts) / path.name
+        model.save(draft)
+        with replacing(path) as file:
+            _halve(draft, file)
+    write_json(path.with_suffix(".json"), card)
+    return path
+
+
+def _halve(source, target):
+    """Copy a `.keras` file, a zip archive of config and weights, with float16 kernels and float32 layers."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name.endswith(".h5"):
+                content = _halved_weights(content)
+            if name == "config.json":
+                content = portable_config(content)
+                for half in (b"mixed_bfloat16", b"mixed_float16"):
+                    content = content.replace(half, b"float32")
+            # Without the time of day in the archive, so that shipping a model again changes nothing.
+            if name == "metadata.json":
+                content = json.dumps({"keras_version": json.loads(content)["keras_version"]}).encode()
+            new.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+
+
+def _halved_weights(content):
+    """Return the bytes of an h5 file with every array of more than one axis in float16."""
+    result = io.BytesIO()
+    with h5py.File(io.BytesIO(content), "r") as old, h5py.File(result, "w") as new:
+
+        def copy(path, item):
+            if isinstance(item, h5py.Group):
+                new.require_group(path)
+            elif item.dtype == np.float32 and item.ndim > 1:
+                new[path] = _as_float16(path, item[()])
+            else:
+                new[path] = item[()]
+            new[path].attrs.update(item.attrs)
+
+        old.visititems(copy)
+    return result.getvalue()
+
+
+def _as_float16(path, values):
+    largest = np.abs(values).max()
+    if not largest <= np.finfo(np.float16).max:
+        raise ValueError(f"{path} holds {largest:.3g}, which float16 cannot")
+    return values.astype(np.float16)
 
 
 def _compare(model, path, public):
     """Remove the stored file and raise ValueError when it recognises too few faces."""
-    right = [accuracy(m, public) for m in (model, load_model(path))]
-    if right[0] - right[1] > LIMIT:
+    loss = accuracy(model, public) - accuracy(load_model(path), public)
+    if loss > LIMIT:
         path.unlink()
-        raise ValueError(f"float16 costs {right[0] - right[1]:.2%} of PublicTest, more than {LIMIT:.1%}")
+        raise ValueError(f"float16 costs {loss:.2%} of PublicTest, more than {LIMIT:.1%}")
+
+
+def keep(run, name, records=RECORDS):
+    """Copy the small files of a `Run`, all but its model, into the folder of records and return the copy.
+
+    Raises ValueError when no epoch of the run has finished.
+    """
+    if not run.best_epoch:
+        raise ValueError(f"{run.folder} has no finished epoch, so there is nothing to keep yet")
+    for path in filter(Path.exists, (run.folder / file for file in SMALL)):
+        with replacing(records / name / path.name) as copy:
+            copy.write(path.read_bytes())
+    return Run(records / name)
 
 
 def accuracy(model, faces):
@@ -68,7 +151,9 @@ def accuracy(model, faces):
 
 def model_card(run, name, model):
     """Return the card of a `Run`'s model as a dict of plain values."""
-    config, provenance, metrics = run.config, run.provenance, run.metrics
+    config = run.config
+    provenance = run.provenance
+    metrics = run.metrics
     return {
         "name": name,
         "model": config["model"],
@@ -102,7 +187,8 @@ def _learnt_from(config):
 
 def in_words(card):
     """Return a card as a page of Markdown."""
-    cost, epochs = card["cost"], card["epochs"]
+    cost = card["cost"]
+    epochs = card["epochs"]
     lines = [
         f"# {card['name']}",
         "",

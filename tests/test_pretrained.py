@@ -13,6 +13,7 @@ import fer_kit
 from fer_kit.evaluation.scoring import evaluate
 from fer_kit.models import pretrained, zoo
 from fer_kit.runtime.devices import precision_policy
+from maintain.ship import store
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_no_weights_is_said_plainly(folder):
 
 
 def test_shipped_in_float16_and_loaded_in_float32(folder, model, faces):
-    path = pretrained.ship(model, "tiny", {"data": "none"}, folder)
+    path = store(model, "tiny", {"data": "none"}, folder)
     loaded = fer_kit.load_pretrained("tiny")
     assert {weight.dtype for weight in loaded.trainable_weights} == {"float32"}
     assert {layer.dtype_policy.compute_dtype for layer in loaded.layers} <= {"float32", "uint8"}
@@ -53,7 +54,7 @@ def test_shipped_in_float16_and_loaded_in_float32(folder, model, faces):
 
 
 def test_nearest_name(folder, model):
-    pretrained.ship(model, "kit-small", {}, folder)
+    store(model, "kit-small", {}, folder)
     with pytest.raises(ValueError, match="did you mean 'kit-small'"):
         fer_kit.load_pretrained("kit-smal")
 
@@ -63,14 +64,14 @@ def test_a_value_too_large_for_float16(folder):
     dense = model.get_layer("probabilities")
     dense.kernel.assign(np.full(dense.kernel.shape, 1e5))
     with pytest.raises(ValueError, match="float16 cannot"):
-        pretrained.ship(model, "large", {}, folder)
+        store(model, "large", {}, folder)
     assert pretrained.shipped() == []
 
 
 def test_evaluate_takes_a_name_but_a_path_wins(folder, model, faces, tmp_path, monkeypatch, capsys):
     from fer_kit.tools.cli import main
 
-    pretrained.ship(model, "tiny", {}, folder)
+    store(model, "tiny", {}, folder)
     assert main(["evaluate", "tiny", "--data", "sample", "--json"]) == 0
     by_name = json.loads(capsys.readouterr().out)["accuracy"]
     other = zoo.build("zhao-sepconv")

@@ -11,6 +11,7 @@ from fer_kit.models import pretrained
 from fer_kit.runtime.files import replacing
 from fer_kit.training import records
 from fer_kit.training.records import Run
+from maintain.ship import keep
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ def test_differences_are_said_in_words():
 
 def test_keep_copies_the_small_files_alone(run, tmp_path):
     (run.folder / "best.keras").write_bytes(b"large")
-    copy = records.keep(run, "quick", tmp_path / "records")
+    copy = keep(run, "quick", tmp_path / "records")
     assert copy.summary == run.summary
     assert not (copy.folder / "best.keras").exists() and not (copy.folder / "private.npz").exists()
 
@@ -150,14 +151,14 @@ def test_keep_copies_the_small_files_alone(run, tmp_path):
 def test_keep_refuses_a_run_that_has_nothing_to_keep(run, tmp_path):
     records.write_json(run.folder / "metrics.json", run.metrics | {"status": "unfinished"})
     with pytest.raises(ValueError, match="no finished epoch"):
-        records.keep(run, "quick", tmp_path / "records")
+        keep(run, "quick", tmp_path / "records")
 
 
 def test_the_longest_record_stands_in_for_a_missing_whole_run(run, tmp_path, monkeypatch):
     monkeypatch.setattr(records, "RECORDS", tmp_path / "records")
     assert records.recorded("small") is None
     for name in ("small-9-epochs", "small-15-epochs", "small-plain-20-epochs"):
-        records.keep(run, name, tmp_path / "records")
+        keep(run, name, tmp_path / "records")
     assert records.recorded("small").folder.name == "small-15-epochs"
-    records.keep(run, "small", tmp_path / "records")
+    keep(run, "small", tmp_path / "records")
     assert records.recorded("small").folder.name == "small"

@@ -45,6 +45,29 @@ def written_by(path):
         return None
 
 
+def class_names(path):
+    """Return the names of all classes in the configuration of a `.keras` file, as a set of str.
+
+    It is empty for what is no `.keras` file.
+    """
+    try:
+        with zipfile.ZipFile(path) as stored:
+            config = json.loads(stored.read("config.json"))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
+        return set()
+    return {node["class_name"] for node in _dicts(config) if isinstance(node.get("class_name"), str)}
+
+
+def _dicts(node):
+    """Yield every dict at any depth of a configuration."""
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for item in node:
+            yield from _dicts(item)
+
+
 def _without_newer(node):
     if isinstance(node, list):
         return [_without_newer(item) for item in node]

@@ -2,17 +2,12 @@
 
 import contextlib
 import difflib
-import io
-import json
 import re
 import tempfile
-import zipfile
 from pathlib import Path
 
-import numpy as np
-
-from fer_kit.models.portable import copy_portable, portable_config, written_by
-from fer_kit.runtime.files import read_json, replacing, write_json
+from fer_kit.models.portable import class_names, copy_portable, written_by
+from fer_kit.runtime.files import read_json
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where NAME.keras lies, with its card NAME.json and the same in words, NAME.md."""
@@ -50,14 +45,14 @@ def load_model(path):
 
     if not Path(path).exists():
         raise FileNotFoundError(f"there is no model {path}")
+    if class_names(path) & {"Lambda", "__lambda__"}:
+        raise ValueError(
+            f"{path} has a Lambda layer: Python code of whoever wrote the file. It is not run; "
+            "ask for a model made of ordinary layers"
+        )
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
-        if "ambda" in str(error):
-            raise ValueError(
-                f"{path} has a Lambda layer: Python code of whoever wrote the file. It is not run; "
-                "ask for a model made of ordinary layers"
-            ) from error
         with contextlib.suppress(Exception):
             return _load_portable(path)
         raise ValueError(_unreadable(path, str(error))) from error
@@ -87,65 +82,6 @@ def _unreadable(path, reason):
 
 def _number(version):
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
-
-
-def ship(model, name, about, folder=WEIGHTS):
-    """Write `model` as NAME.keras into `folder`, and the dict `about` as its card; return the Path.
-
-    The model will compute in float32 wherever it is loaded. Its kernels are stored as float16, which halves
-    the file; Keras casts them back when it loads them. Means and variances keep their precision.
-    Raises ValueError when a kernel has a value that float16 cannot hold.
-    """
-    path = Path(folder) / f"{name}.keras"
-    with tempfile.TemporaryDirectory() as drafts:
-        draft = Path(drafts) / path.name
-        model.save(draft)
-        with replacing(path) as file:
-            _halve(draft, file)
-    write_json(path.with_suffix(".json"), about)
-    return path
-
-
-def _halve(source, target):
-    """Copy a `.keras` file, a zip archive of config and weights, with float16 kernels and float32 layers."""
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
-        for name in old.namelist():
-            content = old.read(name)
-            if name.endswith(".h5"):
-                content = _halved_weights(content)
-            if name == "config.json":
-                content = portable_config(content)
-                for half in (b"mixed_bfloat16", b"mixed_float16"):
-                    content = content.replace(half, b"float32")
-            # Without the time of day in the archive, so that shipping a model again changes nothing.
-            if name == "metadata.json":
-                content = json.dumps({"keras_version": json.loads(content)["keras_version"]}).encode()
-            new.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-
-
-def _halved_weights(content):
-    import h5py
-
-    with h5py.File(io.BytesIO(content), "r") as old, h5py.File(result := io.BytesIO(), "w") as new:
-
-        def copy(path, item):
-            if isinstance(item, h5py.Group):
-                new.require_group(path)
-            elif item.dtype == np.float32 and item.ndim > 1:
-                new[path] = _as_float16(path, item[()])
-            else:
-                new[path] = item[()]
-            new[path].attrs.update(item.attrs)
-
-        old.visititems(copy)
-    return result.getvalue()
-
-
-def _as_float16(path, values):
-    largest = np.abs(values).max()
-    if not largest <= np.finfo(np.float16).max:
-        raise ValueError(f"{path} holds {largest:.3g}, which float16 cannot")
-    return values.astype(np.float16)
 
 
 def _file(name, suffix):

@@ -193,19 +193,6 @@ def write_predictions(path, faces, probabilities, **more):
         np.savez_compressed(file, probabilities=rounded, **known, **more)
 
 
-def keep(run, name, records=RECORDS):
-    """Copy the small files of a `Run`, all but its model, into the folder of records and return the copy.
-
-    Raises ValueError for a run that no epoch of has finished.
-    """
-    if not run.best_epoch:
-        raise ValueError(f"{run.folder} has no finished epoch, so there is nothing to keep yet")
-    for path in filter(Path.exists, (run.folder / file for file in SMALL)):
-        with replacing(records / name / path.name) as copy:
-            copy.write(path.read_bytes())
-    return Run(records / name)
-
-
 def recorded(name):
     """Return the `Run` of this name that the repository comes with, or None when there is no such record.
 
