@@ -43,7 +43,7 @@ def test_another_address_reaches_every_notebook_and_comes_back(copy):
     for path in copy.glob("notebooks/*.ipynb"):
         text = path.read_text()
         assert f"/github/a-school/faces.2026/blob/main/notebooks/{path.name})" in text
-        assert f"git clone --quiet --depth 1 {ELSEWHERE} fer-kit" in text
+        assert f"%pip install --quiet --no-deps git+{ELSEWHERE}\\n" in text
         assert old not in text and old.removeprefix("https://github.com/") + "/blob" not in text
     assert write_badges(copy) == []
     move(copy, old)

@@ -1,4 +1,4 @@
-"""The setup cell in Colab: what it fetches, installs, leaves alone, finds and keeps."""
+"""The setup cell in Colab and Kaggle: what it fetches, installs, leaves alone, finds and keeps."""
 
 import importlib.metadata
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from fer_kit import colab
+from fer_kit import session as kit_session
 from fer_kit.runtime import settings
 from maintain.badges import address_of
 
@@ -29,24 +29,32 @@ Requires-Dist: mtcnn>=1.0; extra == 'faces'
 Requires-Dist: there-is-no-such-exporter; extra == "export"
 """
 PIP = """
-import json, os, pathlib, sys
+import json, os, pathlib, shutil, subprocess, sys, tempfile
 arguments = sys.argv[1:]
 entry = {"arguments": arguments}
 if "--constraint" in arguments:
     entry["held"] = pathlib.Path(arguments[arguments.index("--constraint") + 1]).read_text().splitlines()
 with open(os.environ["PIP_LOG"], "a") as log:
     log.write(json.dumps(entry) + "\\n")
-if "--editable" in arguments:
-    info = pathlib.Path(__file__).parents[1] / "fer_kit-0.1.0.dist-info"
-    info.mkdir(exist_ok=True)
+if "PIP_OFFLINE" in os.environ:
+    sys.exit("there is no network")
+if arguments[-1].startswith("git+"):
+    packages = pathlib.Path(__file__).parents[1]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["git", "clone", "--quiet", arguments[-1].removeprefix("git+"), folder], check=True)
+        shutil.copytree(pathlib.Path(folder, "fer_kit"), packages / "fer_kit")
+    info = packages / "fer_kit-0.1.0.dist-info"
+    info.mkdir()
     (info / "METADATA").write_text(os.environ["KIT_METADATA"])
 sys.exit("mtcnn" in arguments[-1])  # this one pip refuses
 """
 SESSION = """
 import os, pathlib, sys, types
-sys.modules["google.colab"] = stand_in = types.ModuleType("google.colab")
-mount = lambda place: pathlib.Path(place, "MyDrive").mkdir(parents=True, exist_ok=True)
-stand_in.drive = types.SimpleNamespace(mount=mount)
+if "KAGGLE_KERNEL_RUN_TYPE" not in os.environ:
+    sys.modules["google.colab"] = stand_in = types.ModuleType("google.colab")
+    mount = lambda place: pathlib.Path(place, "MyDrive").mkdir(parents=True, exist_ok=True)
+    stand_in.drive = types.SimpleNamespace(mount=mount)
+    stand_in.output = None  # which jax imports there
 from IPython.core.interactiveshell import InteractiveShell
 InteractiveShell.instance().run_cell(sys.argv[1]).raise_error()
 import fer_kit
@@ -63,24 +71,23 @@ def cell():
     return notebook.cells[2].source
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    """Variables for a bare virtual environment that has this one's packages, but no kit, Optuna or MTCNN.
+def machine(home, **variables):
+    """Return the variables of a bare environment with this one's packages, but no kit, Optuna or MTCNN.
 
     Its pip writes down what it is asked for; the repository's address leads to a copy on this disk.
     """
     if not shutil.which("git"):
         pytest.skip("git is not installed")
-    home = tmp_path_factory.mktemp("colab")
     packages = bare_environment(home / "env")
     (packages / "pip").mkdir()
     (packages / "pip" / "__main__.py").write_text(PIP)
     (packages / "pip" / "__init__.py").touch()
     origin = a_repository(home / "origin")
-    ours = ("FER_", "PIP_", "GIT_", "VIRTUAL_ENV")  # by the last, IPython would find this environment again
+    # By VIRTUAL_ENV IPython would find this environment again, by PYTHONPATH Python the kit.
+    ours = ("FER_", "PIP_", "GIT_", "KAGGLE_", "VIRTUAL_ENV", "PYTHONPATH")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     (home / "content").mkdir()
-    return kept | {
+    own = {
         "HOME": str(home),
         "IPYTHONDIR": str(home / "ipython"),
         "KERAS_BACKEND": "numpy",  # quick to import, and setup does nothing else with it
@@ -90,6 +97,13 @@ def environment(tmp_path_factory):
         "GIT_CONFIG_KEY_0": f"url.{origin.as_uri()}.insteadOf",
         "GIT_CONFIG_VALUE_0": address_of(ROOT),
     }
+    return kept | own | variables
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """A machine of Colab."""
+    return machine(tmp_path_factory.mktemp("colab"))
 
 
 def bare_environment(folder):
@@ -105,7 +119,9 @@ def bare_environment(folder):
 def a_repository(folder):
     """Make a git repository of the kit as it is here."""
     shutil.copytree(
-        ROOT / "fer_kit", folder / "fer_kit", ignore=shutil.ignore_patterns("__pycache__", "weights")
+        ROOT / "fer_kit",
+        folder / "fer_kit",
+        ignore=shutil.ignore_patterns("__pycache__", "weights", "recorded"),
     )
     shutil.copy(ROOT / "pyproject.toml", folder)
     who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
@@ -115,7 +131,7 @@ def a_repository(folder):
 
 
 def session(cell, environment):
-    """Run the setup cell as the first cell of a Colab session; return what it printed."""
+    """Run the setup cell as the first cell of a session; return what it printed."""
     home = Path(environment["HOME"])
     command = [home / "env" / "bin" / "python", "-c", SESSION, cell]
     done = subprocess.run(command, cwd=home / "content", env=environment, capture_output=True, text=True)
@@ -136,15 +152,16 @@ def asked_of_pip(environment):
     return [json.loads(line) for line in Path(environment["PIP_LOG"]).read_text().splitlines()]
 
 
-def test_the_kit_is_cloned_and_imported_from_there(first):
-    printed, content = first
-    assert f"kit {content / 'fer-kit' / 'fer_kit' / '__init__.py'}" in printed
+def test_the_kit_is_fetched_and_imported_from_there(first, environment):
+    printed, _ = first
+    kit = re.search("^kit (.+)", printed, re.MULTILINE)[1]
+    assert Path(kit).is_relative_to(Path(environment["HOME"]) / "env")
     assert "fer-kit 0.1.0" in printed
 
 
 def test_nothing_that_is_installed_is_asked_for_or_let_go(first, environment):
     kit, *others = asked_of_pip(environment)
-    assert kit["arguments"] == ["install", "--quiet", "--no-deps", "--editable", "fer-kit"]
+    assert kit["arguments"] == ["install", "--quiet", "--no-deps", f"git+{address_of(ROOT)}"]
     assert [entry["arguments"][-1] for entry in others] == ["optuna>=4.0", "mtcnn>=1.0"]
     for entry in others:
         for package in ("tensorflow", "keras", "numpy"):
@@ -152,7 +169,9 @@ def test_nothing_that_is_installed_is_asked_for_or_let_go(first, environment):
 
 
 def test_a_package_that_pip_refuses_is_told_and_no_end(first):
-    assert "mtcnn>=1.0 does not go with what is installed" in first[0]
+    assert "Not installed: mtcnn>=1.0. The lessons that need them will say so" in first[0]
+    assert "do not go with what is installed" in first[0]
+    assert "No GPU found" in first[0] or "GPU:" in first[0]
     assert "Profile lab" in first[0], "setup went on to its end"
 
 
@@ -167,10 +186,22 @@ def test_runs_outlive_the_session(first, cell, environment):
     assert out.is_relative_to(content / "drive" / "MyDrive")
     (out / "a-run").mkdir(parents=True)
     before = len(asked_of_pip(environment))
-    shutil.rmtree(content / "fer-kit")  # Colab's own disk is empty in the next session, the Drive is not
+    for installed in Path(environment["HOME"]).glob("env/lib/python*/site-packages/fer_kit*"):
+        shutil.rmtree(installed)  # Colab's own disk is empty in the next session, the Drive is not
     again = session(cell, environment)
     assert f"out {out}" in again and (out / "a-run").exists()
     assert len(asked_of_pip(environment)) > before
+
+
+def test_in_kaggle_with_internet_and_without(cell, tmp_path):
+    environment = machine(tmp_path, KAGGLE_KERNEL_RUN_TYPE="Interactive")
+    printed = session(cell, environment)
+    asked = [entry["arguments"][-1] for entry in asked_of_pip(environment)]
+    assert asked == [f"git+{address_of(ROOT)}", "optuna>=4.0", "mtcnn>=1.0"]
+    assert f"out {settings.KAGGLE / 'working' / 'output'}" in printed and "Profile lab" in printed
+    printed = session(cell, environment | {"PIP_OFFLINE": "1"})  # with the kit there already
+    assert "Not installed: optuna>=4.0, mtcnn>=1.0. " in printed and "Internet" in printed
+    assert "Profile lab" in printed, "setup went on to its end"
 
 
 # ---- what the session above does not meet ----
@@ -182,14 +213,14 @@ def bare(monkeypatch, tmp_path):
     for name in ("FER_DATA", "FER_OUT"):
         monkeypatch.setenv(name, "")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(colab, "install_missing", lambda: None)
-    monkeypatch.setattr(colab, "mount_drive", lambda: None)
+    monkeypatch.setattr(kit_session, "install_missing", list)
+    monkeypatch.setattr(kit_session, "mount_drive", lambda: None)
     return monkeypatch
 
 
 def test_without_drive_the_dataset_is_downloaded(bare, tmp_path):
-    bare.setattr(colab, "fetch", lambda folder: Path(folder).mkdir())
-    colab.prepare()
+    bare.setattr("fer_kit.data.fetch.fetch", lambda folder: Path(folder).mkdir())
+    kit_session.prepare_colab()
     assert settings.data_path() == tmp_path / "data" / "fer2013.zip"
     assert settings.output_dir() == Path()  # as it was set: nothing is kept elsewhere
 
@@ -198,16 +229,16 @@ def test_without_drive_and_download_the_sample_is_left(bare, capsys):
     def fail(folder):
         raise ConnectionError("the download failed")
 
-    bare.setattr(colab, "fetch", fail)
-    colab.prepare()
+    bare.setattr("fer_kit.data.fetch.fetch", fail)
+    kit_session.prepare_colab()
     assert "the download failed" in capsys.readouterr().out and not settings.is_set("FER_DATA")
 
 
 def test_what_the_student_has_set_stays(bare, tmp_path):
     bare.setenv("FER_DATA", "sample")
     bare.setenv("FER_OUT", "mine")
-    bare.setattr(colab, "mount_drive", lambda: tmp_path)
-    colab.prepare()
+    bare.setattr(kit_session, "mount_drive", lambda: tmp_path)
+    kit_session.prepare_colab()
     assert str(settings.data_path()) == "sample" and str(settings.output_dir()) == "mine"
 
 
@@ -219,7 +250,7 @@ def test_a_refused_drive_is_told(monkeypatch, capsys):
                 raise ValueError("mount failed")
 
     monkeypatch.setitem(sys.modules, "google.colab", Refusing)
-    assert colab.mount_drive() is None
+    assert kit_session.mount_drive() is None
     assert "No Drive (mount failed): runs are lost" in capsys.readouterr().out
 
 
@@ -227,9 +258,66 @@ def test_a_refused_drive_is_told(monkeypatch, capsys):
 def test_the_drive_is_searched_where_people_put_it(tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).touch()
-    assert colab.find_on(tmp_path) == tmp_path / name
+    assert kit_session.find_on(tmp_path) == tmp_path / name
 
 
 def test_all_extras_are_the_kits_own():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert all(re.search(rf"^{extra} = \[", text, re.MULTILINE) for extra in colab.EXTRAS)
+    assert all(re.search(rf"^{extra} = \[", text, re.MULTILINE) for extra in kit_session.EXTRAS)
+
+
+# ---- Kaggle's disk ----
+
+
+FOLDERS = ("train/happy/1.jpg", "test/happy/2.jpg")
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["fer2013/fer2013.zip"], "fer2013/fer2013.zip"),
+        (["competitions/a-challenge/icml_face_data.csv", "another/train.csv"], None),
+        (["deep/in/it/fer2013.csv", "another/train.csv"], "deep/in/it/fer2013.csv"),
+        ([f"datasets/somebody/fer2013/{name}" for name in FOLDERS], "datasets/somebody/fer2013"),
+        (["animals/train/cat/1.jpg", "animals/test/cat/1.jpg"], ""),
+        (["far/too/deep/down/fer2013.csv"], ""),
+    ],
+)
+def test_the_dataset_is_found_where_kaggle_puts_it(bare, tmp_path, files, expected, capsys):
+    for name in files:
+        (tmp_path / "input" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "input" / name).touch()
+    kit_session.prepare_kaggle(tmp_path)
+    expected = files[0] if expected is None else expected
+    assert settings.is_set("FER_DATA") == bool(expected)
+    if expected:
+        assert settings.data_path() == tmp_path / "input" / expected
+    assert ("No FER-2013" in capsys.readouterr().out) != bool(expected)
+
+
+def test_outside_of_colab_and_kaggle_nothing_is_installed_or_set(bare, monkeypatch):
+    monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
+    monkeypatch.setattr(kit_session, "install_missing", lambda: pytest.fail("asked pip"))
+    monkeypatch.setattr(kit_session, "check_hardware", lambda: None)
+    kit_session.setup()
+    assert not settings.is_set("FER_DATA") and not settings.is_set("FER_OUT")
+
+
+def test_what_is_missing_at_home_is_told(bare, monkeypatch, capsys):
+    monkeypatch.setattr(kit_session, "missing", lambda extras: ["seaborn>=0.13"] if not extras else [])
+    monkeypatch.setattr(kit_session, "check_hardware", lambda: None)
+    kit_session.setup()
+    assert "Not installed: seaborn>=0.13" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("version", "kcf"), [("5.0.0", True), ("4.14.0", False), ("4.14.0", True)])
+def test_an_opencv_that_lacks_something_is_told_at_once(monkeypatch, capsys, version, kcf):
+    import cv2
+
+    monkeypatch.setattr(cv2, "__version__", version)
+    if not kcf:
+        monkeypatch.delattr(cv2, "TrackerKCF")
+    kit_session.check_opencv()
+    said = capsys.readouterr().out
+    assert ("pip uninstall -y" in said) == (version == "5.0.0" or not kcf)
+    assert not said or said.startswith("For lessons 12 to 14: OpenCV")

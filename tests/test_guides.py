@@ -148,18 +148,32 @@ def test_a_guide_without_a_place_for_tables(repository):
         write_guide(root=repository)
 
 
+def shown(monkeypatch, **found):
+    """The output that a notebook keeps of `check_hardware`, which finds what is given here."""
+    monkeypatch.setattr(devices, "gpus", lambda: found.get("gpus", []))
+    monkeypatch.setattr(devices, "cpu_gains_from_bfloat16", lambda: found.get("bfloat16", False))
+    monkeypatch.setattr("os.cpu_count", lambda: found.get("cores", 2))
+    monkeypatch.setattr("IPython.get_ipython", lambda: "a notebook")
+    bundles = []
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: bundles.append(bundle))
+    check_hardware()
+    return nbformat.v4.new_output("display_data", data=bundles[0])
+
+
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("found", "expected"),
     [
-        ("GPU: Tesla T4\n", "Tesla T4"),
-        ("No GPU found, computing on 2 CPU cores: everything runs", "2 CPU cores"),
-        ("No GPU found, computing on 8 CPU cores with bfloat16: everything", "8 CPU cores with bfloat16"),
-        ("hello", "unknown hardware"),
+        ({"gpus": [("Tesla T4", (7, 5))]}, "Tesla T4"),
+        ({"gpus": [("Tesla T4", (7, 5))] * 2}, "Tesla T4, Tesla T4"),
+        ({}, "2 CPU cores"),
+        ({"cores": 8, "bfloat16": True}, "8 CPU cores with bfloat16"),
+        (None, "unknown hardware"),
     ],
 )
-def test_hardware_is_what_the_notebooks_found(said, expected, tmp_path):
-    cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("stream", text=said)])
-    notebook = nbformat.v4.new_notebook(cells=[cell])
+def test_hardware_is_what_the_notebooks_found(found, expected, tmp_path, monkeypatch):
+    said = nbformat.v4.new_output("stream", text="hello")
+    outputs = [said] if found is None else [said, shown(monkeypatch, **found)]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=outputs)])
     good = Outcome(tmp_path / "00_a.ipynb", notebook, "ok", 1, 61.26)
     bad = Outcome(tmp_path / "01_b.ipynb", notebook, "FAILED", 1, 3.0)
     assert hardware([good, bad]) == expected
@@ -169,14 +183,7 @@ def test_hardware_is_what_the_notebooks_found(said, expected, tmp_path):
     assert record["profile"] == "smoke" and in_minutes(61.3) == "1"
 
 
-@pytest.mark.parametrize(
-    ("bfloat16", "expected"), [(False, "2 CPU cores"), (True, "2 CPU cores with bfloat16")]
-)
-def test_what_check_hardware_says_of_a_cpu_is_read(bfloat16, expected, tmp_path, monkeypatch, capsys):
+def test_outside_of_a_notebook_the_hardware_is_printed(monkeypatch, capsys):
     monkeypatch.setattr(devices, "gpus", list)
-    monkeypatch.setattr(devices, "cpu_gains_from_bfloat16", lambda: bfloat16)
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
-    check_hardware()
-    said = nbformat.v4.new_output("stream", text=capsys.readouterr().out)
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[said])])
-    assert hardware([Outcome(tmp_path / "00_a.ipynb", notebook, "ok", 1, 1.0)]) == expected
+    found = check_hardware()
+    assert found["gpus"] == [] and f"computing on {found['name']}" in capsys.readouterr().out

@@ -5,7 +5,7 @@ import re
 
 import nbformat
 import pytest
-from house import NOTEBOOKS, complain
+from house import NOTEBOOKS, ROOT, complain
 
 MISSPELT = re.compile(r"\b(?:suprise|surprize|disguist|digust|netural|nuetral|hapiness)\w*", re.IGNORECASE)
 ABSOLUTE = re.compile(r"""["'](?:/\w[\w.-]*/|/(?:content|tmp|data)\b|[A-Za-z]:[\\/])""")
@@ -63,7 +63,7 @@ def test_objectives_and_their_echo(notebook):
     )
 
 
-def test_setup_and_hardware_cells(notebook):
+def test_setup_cell(notebook):
     setups = [
         cell.source for path in NOTEBOOKS for cell in nbformat.read(path, 4).cells if "setup" in tags(cell)
     ]
@@ -72,9 +72,25 @@ def test_setup_and_hardware_cells(notebook):
         problems.append(f"the third cell is not the setup cell of {NOTEBOOKS[0].name}")
     if len(setups) != len(NOTEBOOKS):
         problems.append(f"{len(setups)} setup cells in {len(NOTEBOOKS)} notebooks")
-    if notebook.cells[3].source.strip() != "fer_kit.check_hardware()":
-        problems.append("the fourth cell is not fer_kit.check_hardware()")
-    complain(problems, "copy both cells, with the tag `setup`, from another notebook")
+    if len([line for line in setups[0].splitlines() if line]) > 6:
+        problems.append("the setup cell has more than six lines")
+    complain(problems, "copy the cell, with the tag `setup`, from another notebook")
+
+
+def test_imports_are_those_of_the_faces(notebook):
+    code = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
+    code = re.sub(r"^( *)[%!].*", r"\1pass", code, flags=re.MULTILINE)
+    imported = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported |= {f"{node.module}.{alias.name}" for alias in node.names}
+    names = sorted(name for name in imported if name.startswith("fer_kit."))
+    rooms = {name.split(".")[1] for name in names} & {path.name for path in (ROOT / "fer_kit").iterdir()}
+    problems = [f"{len(rooms)} sub-packages: {', '.join(sorted(rooms))}"] if len(rooms) > 4 else []
+    problems += [f"{name} lies below a face" for name in names if name.count(".") > 2]
+    complain(problems, "import from the faces of at most four: `from fer_kit import plots, training`")
 
 
 def test_stored_without_outputs(notebook):

@@ -28,6 +28,8 @@ def gpus():
 
         found = [d for d in jax.devices() if d.platform == "gpu"]
         return [(d.device_kind, _pair(getattr(d, "compute_capability", None))) for d in found]
+    if backend != "torch":  # numpy, openvino
+        return []
     import torch
 
     cuda = torch.cuda

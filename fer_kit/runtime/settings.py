@@ -4,8 +4,12 @@ This is the only module that reads environment variables.
 """
 
 import os
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from pathlib import Path
+
+KAGGLE = Path("/kaggle")
+"""Where Kaggle keeps what a notebook reads (`input`) and writes (`working`)."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,10 @@ class Profile:
     faces: int | None
     epochs: int
     meaning: str
+
+    def epochs_for(self, recipe):
+        """Return how many epochs to train by a `Recipe`: those it asks for, at most those of the profile."""
+        return min(recipe.epochs, self.epochs)
 
 
 PROFILES = {
@@ -36,16 +44,44 @@ def profile():
     return PROFILES[name]
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where numbers come from, as the small print of a figure names it.
+
+    `dataset` is what `FaceSet.source` says; `record` the run record they were read from, if any; `profile`
+    the name of the profile they were made with, by default the one in force.
+    """
+
+    dataset: str
+    record: str = ""
+    profile: str = field(default_factory=lambda: profile().name)
+
+    def __str__(self):
+        record = [f"record {self.record}"] if self.record else []
+        return " · ".join([self.dataset, *record, f"profile {self.profile}"])
+
+
+def host():
+    """Return "kaggle" or "colab" where Python runs on their machines, and "" anywhere else."""
+    # Kaggle first: its machines hold Colab's packages as well.
+    if os.environ.get("KAGGLE_KERNEL_RUN_TYPE") or (KAGGLE / "working").is_dir():
+        return "kaggle"
+    return "colab" if "google.colab" in sys.modules else ""
+
+
 def data_path():
-    """Return the Path where the dataset should lie: FER_DATA, else `data/` beside the package or here.
+    """Return the Path where the dataset should lie: FER_DATA, else `data/` here or in the kit's repository.
 
     FER_DATA=sample asks for the built-in sample even when there is data. Returns None when neither
     variable nor folder points anywhere.
     """
     if os.environ.get("FER_DATA"):
         return Path(os.environ["FER_DATA"]).expanduser()
-    beside = Path(__file__).parents[2] / "data"
-    return next((p for p in (Path("data"), Path("../data"), beside) if p.is_dir()), None)
+    places = [Path("data"), Path("../data")]
+    repository = Path(__file__).parents[2]
+    if (repository / "pyproject.toml").exists():  # else it is the folder of all installed packages
+        places.append(repository / "data")
+    return next((place for place in places if place.is_dir()), None)
 
 
 def cache_dir():
@@ -62,6 +98,12 @@ def output_dir():
 def is_set(name):
     """Return whether the environment variable `name`, such as FER_DATA, has a value."""
     return bool(os.environ.get(name))
+
+
+def set_default(name, value):
+    """Set the environment variable `name` for this process, unless it has a value or `value` is None."""
+    if value is not None and not is_set(name):
+        os.environ[name] = str(value)
 
 
 def backend():

@@ -3,6 +3,7 @@
 import re
 
 from fer_kit.runtime.files import read_json, write_json
+from fer_kit.session import HARDWARE_TYPE
 
 
 def write_times(outcomes, setting):
@@ -17,11 +18,11 @@ def write_times(outcomes, setting):
 
 
 def hardware(outcomes):
-    """Return what the notebooks found they compute on (their fourth cell says so): a GPU, or CPU cores."""
+    """Return the name of what the notebooks computed on, from the data in their setup cells' outputs."""
     cells = [cell for outcome in outcomes for cell in outcome.notebook.cells]
-    said = "\n".join(output.get("text", "") for cell in cells for output in cell.get("outputs", []))
-    found = re.search(r"^GPU: (.+)|computing on (\d+ CPU cores(?: with bfloat16)?)", said, re.MULTILINE)
-    return found[1] or found[2] if found else "unknown hardware"
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    found = [output["data"][HARDWARE_TYPE] for output in outputs if HARDWARE_TYPE in output.get("data", {})]
+    return found[0]["name"] if found else "unknown hardware"
 
 
 def read_times(path):
