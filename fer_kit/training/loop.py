@@ -95,7 +95,7 @@ def _prepare(model, variant, recipe, learnt, seed, precision):
     keras.utils.set_random_seed(seed)
     reason = "as it was built"
     if isinstance(model, str):
-        policy, reason = devices.choose_precision(precision, model in zoo.SEPARABLE)
+        policy, reason = devices.choose_precision(precision, zoo.find_architecture(model).separable)
         with devices.precision_policy(policy):
             model = zoo.build(model, len(learnt.names), **variant)
     print(f"Training {model.name} on {devices.describe()} in {precision_of(model)} ({reason})")
