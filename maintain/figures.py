@@ -50,7 +50,8 @@ def figures(out, records=RECORDS):
     A README.md beside the folder gets the results between its two marks.
     """
     base.use_style()
-    shown, used = [], Counter()
+    shown = []
+    used = Counter()
     for drawn in draw_all(records):
         stem = drawn.report_id or "results"
         used[stem] += 1

@@ -41,7 +41,8 @@ def _of_the_shipped_network(name="kit-small"):
     """What a network that learnt from photographs sees in drawn faces, and which it gets wrong."""
     if name not in pretrained.shipped():
         return
-    model, faces = pretrained.load_pretrained(name), draw_sample()
+    model = pretrained.load_pretrained(name)
+    faces = draw_sample()
     made = made_from_sample(faces) | {"weights": name}
     happy = faces.public_test.of("happy").images[0]
     for layer, what in (

@@ -15,7 +15,8 @@ from fer_kit.plots import base
 
 def facts():
     """Yield (report id, caption, figure, what it was made from), as `gallery.Drawn` has them."""
-    counted, drawn = known_counts(), draw_sample()
+    counted = known_counts()
+    drawn = draw_sample()
     yield from _diagrams()
     yield from _counts(counted)
     yield from _weights(counted.training)

@@ -18,14 +18,16 @@ CONFUSION = {"hejslet-light": "hejslet-fig5", "zhao-vgg": "zhao-tab1"}
 
 def of_run(run, experiment):
     """Yield the training curves of a `Run`, and from its PrivateTest scores the matrix and the emotions."""
-    provenance, title = run.provenance, f"{experiment.model}, {len(run.history)} epochs"
+    provenance = run.provenance
+    title = f"{experiment.model}, {len(run.history)} epochs"
     made = _made_from(provenance, run.folder.name)
     chosen = f"{provenance['selected_on']} {run.best_accuracy:.1%}"
     caption = f"Best epoch {run.best_epoch} of {len(run.history)}: {chosen}."
     yield experiment.report_id, caption, _curves(run, title), made
     private = run.metrics["scores"].get("PrivateTest")
     if private:
-        counts, names = np.array(private["confusion"]), provenance["emotions"]
+        counts = np.array(private["confusion"])
+        names = provenance["emotions"]
         figure = results.confusion(counts, names, title, source=run.source)
         caption = f"PrivateTest, {private['accuracy']:.1%} right; rows add up to 100 %."
         yield CONFUSION.get(experiment.report_id, experiment.report_id), caption, figure, made
@@ -134,7 +136,8 @@ def of_tuning(records):
         source = f"{provenance['dataset']['source']} · record tuning/{report_id}"
         source += f" · profile {provenance['profile']}"
         made = _made_from(provenance, f"tuning/{report_id}")
-        faces, epochs = provenance["trained_on"]["faces"], about["config"]["recipe"]["epochs"]
+        faces = provenance["trained_on"]["faces"]
+        epochs = about["config"]["recipe"]["epochs"]
         for figure, caption in draw(trials, curves, source):
             caption += f" A small network, {faces:,} faces, {epochs} epochs."
             yield report_id, caption, figure, made
@@ -150,7 +153,8 @@ def _choudhari(trials, curves, source):
 def _murphy(trials, curves, source):
     for name in ("batch_size", "dropout", "schedule"):
         means = trials.groupby(name).accuracy.mean()
-        best, worst = means.max(), means.min()
+        best = means.max()
+        worst = means.min()
         caption = f"{name}: on average {means.idxmax()} is best, {best:.1%} against {worst:.1%}."
         if best == worst:  # a schedule that never acted
             caption = f"{name}: no difference, {best:.1%} with each value."

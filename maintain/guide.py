@@ -1,10 +1,11 @@
 """Write what was measured into the instructor guide: minutes per lesson, and what trained networks reach."""
 
+import re
 from pathlib import Path
 
-from fer_kit.runtime.files import replacing
+from fer_kit.runtime.files import replacing, write_json
 from fer_kit.studies.reproduction import result_table
-from fer_kit.tools.minutes import keep_times, minutes_table
+from fer_kit.tools.run import read_times
 from fer_kit.training.records import RECORDS
 from maintain.badges import repository
 
@@ -37,6 +38,37 @@ def tables(root):
     }
 
 
+def keep_times(path, folder):
+    """Add the record at `path` to that of the same profile and hardware in `folder`; new minutes win."""
+    record = read_times(path)
+    words = re.findall(r"[a-z0-9]+", f"{record['profile']} {record['hardware']}".lower())
+    kept = folder / f"{'-'.join(words)}.json"
+    before = read_times(kept) if kept.exists() else {}
+    if before.get("source") == record["source"]:
+        record["seconds"] = before["seconds"] | record["seconds"]
+    write_json(kept, record)
+
+
+def minutes_table(folder, lessons):
+    """Return a Markdown table of the records in `folder`: a row for each of the `lessons` (Paths)."""
+    records = [read_times(path) for path in sorted(folder.glob("*.json"))]
+    if not records:
+        return "No run has been recorded yet."
+    heads = [f"`{record['profile']}`, {record['hardware']}" for record in records]
+    lines = [["lesson", *heads], ["---"] + ["---:"] * len(records)]
+    for path in lessons:
+        times = [in_minutes(record["seconds"].get(path.stem)) for record in records]
+        lines.append([f"[{path.name[:2]}]({path.name})", *times])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def in_minutes(seconds):
+    """Return seconds as minutes in text: `< 1`, `12`, and a dash for None, where nothing was measured."""
+    if seconds is None:
+        return "–"
+    return "< 1" if seconds < 60 else f"{seconds / 60:.0f}"
+
+
 def results_table(records):
     """Return a Markdown table of the recorded runs on the real FER-2013, in percent, and the reports'."""
     lines = ["| network | lesson | report | PublicTest | PrivateTest (95 %) | twin-free | epochs |"]
@@ -61,7 +93,8 @@ def percent(share):
 def with_tables(text, drawn):
     """Return a guide's text with the tables `drawn`, {name: Markdown}, each between its two marks."""
     for name, table in drawn.items():
-        begin, end = f"<!-- begin {name}: `python -m maintain guide` writes this -->", f"<!-- end {name} -->"
+        begin = f"<!-- begin {name}: `python -m maintain guide` writes this -->"
+        end = f"<!-- end {name} -->"
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not (found and closed):

@@ -11,11 +11,10 @@ from house import NOTEBOOKS, ROOT, complain
 from fer_kit import check_hardware
 from fer_kit.reports import REPORTED
 from fer_kit.runtime import devices
-from fer_kit.tools.minutes import hardware, in_minutes, read_times, write_times
-from fer_kit.tools.run import Outcome, Setting
+from fer_kit.tools.run import Outcome, Setting, hardware, read_times, write_times
 from maintain import guide as guide
 from maintain.__main__ import main as maintain_main
-from maintain.guide import tables, with_tables, write_guide
+from maintain.guide import in_minutes, tables, with_tables, write_guide
 
 GUIDE = (ROOT / "notebooks" / "INSTRUCTORS.md").read_text(encoding="utf-8")
 GLOSSARY = (ROOT / "notebooks" / "GLOSSARY.md").read_text(encoding="utf-8")

@@ -1,6 +1,9 @@
 """Labs for students: no solution is left, the checks fail without one, and nothing else differs."""
 
+import ast
 import difflib
+import re
+import symtable
 from pathlib import Path
 
 import nbformat
@@ -8,7 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from fer_kit.tools import cli, labs
-from fer_kit.tools.labs import as_lab, has_tag, used_in, with_exercises, write_labs
+from fer_kit.tools.labs import as_lab, has_tag, with_exercises, write_labs
 from fer_kit.tools.marking import as_source
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -63,11 +66,40 @@ def run(notebook, **answers):
         if cell.cell_type != "code":
             continue
         try:
-            exec(answers.get(cell.id.replace("-", "_"), labs._plain(cell)), space)
+            exec(answers.get(cell.id.replace("-", "_"), without_magics(cell)), space)
             results[cell.id] = None
         except Exception as error:
             results[cell.id] = error
     return results
+
+
+def without_magics(cell):
+    return re.sub(r"^(\s*)[%!].*", r"\1pass", cell.source, flags=re.MULTILINE)
+
+
+def defined_in(cell):
+    """The names that a code cell defines for the cells after it."""
+    if cell.cell_type != "code":
+        return set()
+    table = symtable.symtable(without_magics(cell), cell.id, "exec")
+    return {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
+
+
+def used_in(cell):
+    """The names that a code cell uses and does not define itself."""
+    names = (node for node in ast.walk(ast.parse(without_magics(cell))) if isinstance(node, ast.Name))
+    return {name.id for name in names if isinstance(name.ctx, ast.Load)} - defined_in(cell)
+
+
+def wanted_by(lesson):
+    """Yield (exercise, names) for each check: what it uses that only the solution of its exercise defines."""
+    known = set()
+    for cell, exercise in with_exercises(lesson):
+        if not exercise:
+            known |= defined_in(cell)
+        elif has_tag(cell, "check"):
+            defined = set().union(*map(defined_in, exercise.tagged("solution")))
+            yield exercise, (defined & used_in(cell)) - known
 
 
 # ---- a tiny lesson, executed ----
@@ -92,12 +124,24 @@ def test_checks_fail_until_each_is_solved():
         assert len(lab_checks) == len(checks)
 
 
-def test_a_todo_names_what_the_check_needs():
+def test_a_todo_names_its_exercise():
     todo = [cell.source for cell in as_lab(tiny()).cells if has_tag(cell, "todo")]
-    assert todo == [
-        "# TODO: your solution of exercise 1. It has to define count.",
-        "# TODO: your solution of exercise 2. It has to define double.",
-    ]
+    assert todo == ["# TODO: your solution of exercise 1.", "# TODO: your solution of exercise 2."]
+
+
+@pytest.mark.parametrize("convert", [as_lab, as_source])
+def test_nothing_of_a_run_is_handed_on(convert):
+    lesson = tiny()
+    expected = nbformat.writes(convert(lesson))
+    lesson.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {"a": "seen"}}}
+    for cell in lesson.cells:
+        if cell.cell_type == "code":
+            cell.execution_count = 7
+            cell.outputs = [nbformat.v4.new_output("stream", text="3 faces")]
+            cell.metadata["execution"] = {"iopub.status.busy": "2026-01-01T00:00:00"}
+            cell.metadata["scrolled"] = True
+    assert nbformat.writes(convert(lesson)) == expected
+    assert lesson.cells[1].outputs and lesson.metadata["widgets"], "the lesson itself stays as it was"
 
 
 def test_open_questions_get_a_cell_for_the_answer_and_students_one_for_their_name():
@@ -182,16 +226,14 @@ def test_no_solution_leaks(lesson):
 
 
 def test_each_check_needs_what_only_a_solution_defines(lesson):
-    """So an unsolved check fails: the name is not there. `known` are names that the lesson has before."""
-    for cell, exercise in with_exercises(lesson):
-        if has_tag(cell, "check"):
-            wanted = set(exercise.wanted) & used_in(cell)
-            assert wanted, f"the check of exercise {exercise.number} passes unsolved: let it use a new name"
+    """So an unsolved check fails: the name is not there."""
+    for exercise, wanted in wanted_by(lesson):
+        assert wanted, f"the check of exercise {exercise.number} passes unsolved: let it use a new name"
 
 
 def test_each_exercise_says_which_names_its_check_needs(lesson):
-    for exercise in {id(e): e for _, e in with_exercises(lesson) if e and e.number}.values():
-        unnamed = [name for name in exercise.wanted if f"`{name}" not in exercise.cells[0].source]
+    for exercise, wanted in wanted_by(lesson):
+        unnamed = sorted(name for name in wanted if f"`{name}" not in exercise.cells[0].source)
         assert not unnamed, (
             f"the check of exercise {exercise.number} uses {unnamed}, which its text does not ask for: "
             f"say it in the text, or let the check do without"

@@ -69,7 +69,7 @@ def test_the_released_lab_holds_no_solution_and_no_hidden_check(course):
     for hidden in ("len(faces)\\ncount", "2 * x", "Because", "twice == 8", "SOLUTION", "HIDDEN"):
         assert hidden not in released
     assert "assert count == len(faces)" in released and "Checked when your work is marked." in released
-    assert "It has to define count." in released and "YOUR ANSWER HERE" in released
+    assert "# TODO: your solution of exercise 1." in released and "YOUR ANSWER HERE" in released
 
 
 @pytest.mark.parametrize(

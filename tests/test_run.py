@@ -14,8 +14,7 @@ from fer_kit.reports import FIGURE_TYPE, REPORTED, report_item
 from fer_kit.runtime import settings
 from fer_kit.tools import cli
 from fer_kit.tools import run as runner
-from fer_kit.tools.gather import gather
-from fer_kit.tools.page import duration, warning, write_notebook
+from fer_kit.tools.page import duration, gather, warning, write_notebook
 from fer_kit.tools.run import Failure, Line, Outcome, Setting, find_notebooks, first_line, run
 
 PLOT = """

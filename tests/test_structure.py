@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from house import NOTEBOOKS, ROOT, complain, relative
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from fer_kit.reports import REPORTED
 from fer_kit.training.recipes import RECIPES
@@ -204,6 +206,23 @@ def python(code, folder):
     environment = os.environ | {"PYTHONPATH": str(ROOT), "FER_CACHE": str(folder / "cache")}
     command = [sys.executable, "-c", code]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_every_dependency_has_a_floor_and_a_ceiling_and_the_tested_set_lies_between():
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.11 or newer reads pyproject.toml")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    tested = {canonicalize_name(line.partition("==")[0]): line.partition("==")[2] for line in lines}
+    wanted = map(Requirement, sum(project["optional-dependencies"].values(), project["dependencies"]))
+    problems = []
+    for one in wanted:
+        if one.name == project["name"]:
+            continue
+        if {part.operator for part in one.specifier} != {">=", "<"}:
+            problems.append(f"{one} lacks a floor (>=) or a ceiling (<)")
+        elif not one.specifier.contains(tested[canonicalize_name(one.name)]):
+            problems.append(f"{one} does not allow {tested[canonicalize_name(one.name)]} of constraints.txt")
+    complain(problems, "give both bounds in pyproject.toml, the ceiling at the next major version")
 
 
 # ---- all texts ----

@@ -1,11 +1,11 @@
 """Turn lessons into labs: a solution becomes a cell to fill in, and everything else stays as it is."""
 
-import ast
 import re
-import symtable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
+from nbconvert.preprocessors import ClearMetadataPreprocessor, ClearOutputPreprocessor
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from fer_kit.runtime.files import replacing
@@ -37,12 +37,25 @@ def as_lab(notebook):
     """Return the student version of a lesson.
 
     A code cell tagged `solution` becomes a TODO cell, a markdown cell tagged `solution` an answer cell,
-    and a cell for name and number follows the title. All other cells are the lesson's, ids included.
+    and a cell for name and number follows the title. All other cells are the lesson's, ids included, without
+    what a run left in them.
     """
-    lab = nbformat.from_dict(notebook)
-    lab.cells = [_for_students(cell, exercise) for cell, exercise in with_exercises(notebook)]
+    lab = as_written(notebook)
+    lab.cells = [_for_students(cell, exercise) for cell, exercise in with_exercises(lab)]
     lab.cells.insert(1, name_cell())
     return lab
+
+
+def as_written(notebook):
+    """Return a copy of a notebook without what a run left in it: outputs, counts, times, widgets' state."""
+    kept = {"kernelspec", ("language_info", "name")}
+    written = nbformat.from_dict(notebook)
+    for clear in (
+        ClearOutputPreprocessor(),
+        ClearMetadataPreprocessor(preserve_cell_metadata_mask={"tags"}, preserve_nb_metadata_mask=kept),
+    ):
+        written, _ = clear.preprocess(written, {})
+    return nbformat.from_dict(written)
 
 
 def with_exercises(notebook):
@@ -51,30 +64,28 @@ def with_exercises(notebook):
     An answer in words within the lesson belongs to exercise 0, the questions. Raises ValueError for a
     code cell tagged `solution` outside the exercises.
     """
-    questions, exercise, known, pairs = Exercise(0), None, set(), []
+    questions = Exercise(0)
+    exercise = None
+    pairs = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and re.match(r"#|\*\*Next:", cell.source):
             found = re.match(r"### Exercise (\d+)", cell.source)
-            exercise = Exercise(int(found[1]), known) if found else None
+            exercise = Exercise(int(found[1])) if found else None
         home = exercise or (questions if has_tag(cell, "solution") else None)
         if home is questions and cell.cell_type == "code":
             raise ValueError(f"the solution {cell.source[:60]!r} stands in no exercise; move it to its own")
         if home:
             home.cells.append(cell)
-        else:
-            known = known | defined_in(cell)
         pairs.append((cell, home))
     return pairs
 
 
+@dataclass
 class Exercise:
-    """An exercise of a lesson: its `number` and its `cells`, of which the first holds its text.
+    """An exercise of a lesson: its `number` and its `cells`, of which the first holds its text."""
 
-    `known` are the names that the lesson has defined before.
-    """
-
-    def __init__(self, number, known=frozenset()):
-        self.number, self.known, self.cells = number, known, []
+    number: int
+    cells: list = field(default_factory=list)
 
     def tagged(self, tag):
         """Return the cells of this exercise with a tag, `solution` or `check`."""
@@ -86,37 +97,10 @@ class Exercise:
         stem = f"exercise-{self.number}-{tag}" if self.number else "question"
         return stem if place == 1 else f"{stem}-{place}"
 
-    @property
-    def wanted(self):
-        """The names that a solution has to define, sorted: those that are new and that a check uses."""
-        defined = set().union(*map(defined_in, self.tagged("solution")))
-        used = set().union(*map(used_in, self.tagged("check")))
-        return sorted(defined & used - self.known)
-
 
 def has_tag(cell, tag):
     """Return whether a cell has a tag."""
     return tag in cell.metadata.get("tags", [])
-
-
-def defined_in(cell):
-    """Return the names, a set of str, that a code cell defines for the cells after it."""
-    if cell.cell_type != "code":
-        return set()
-    table = symtable.symtable(_plain(cell), cell.id, "exec")
-    return {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
-
-
-def used_in(cell):
-    """Return the names, a set of str, that a code cell uses and does not define itself."""
-    if cell.cell_type != "code":
-        return set()
-    names = (node for node in ast.walk(ast.parse(_plain(cell))) if isinstance(node, ast.Name))
-    return {name.id for name in names if isinstance(name.ctx, ast.Load)} - defined_in(cell)
-
-
-def _plain(cell):
-    return re.sub(r"^(\s*)[%!].*", r"\1pass", cell.source, flags=re.MULTILINE)  # without IPython's magics
 
 
 def _for_students(cell, exercise):
@@ -129,9 +113,8 @@ def _for_students(cell, exercise):
 
 
 def todo(exercise):
-    """Return the line that asks for the solution of an exercise, with the names that its check needs."""
-    names = f" It has to define {', '.join(exercise.wanted)}." if exercise.wanted else ""
-    return f"# TODO: your solution of exercise {exercise.number}.{names}"
+    """Return the line that asks for the solution of an exercise."""
+    return f"# TODO: your solution of exercise {exercise.number}."
 
 
 def name_cell():

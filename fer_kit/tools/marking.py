@@ -4,7 +4,7 @@ from pathlib import Path
 
 import nbformat
 
-from fer_kit.tools.labs import has_tag, name_cell, read, text_of, todo, with_exercises, write_all
+from fer_kit.tools.labs import as_written, has_tag, name_cell, read, text_of, todo, with_exercises, write_all
 from fer_kit.tools.run import find_notebooks
 
 CHECKED = 2  # points of an exercise that checks itself
@@ -43,10 +43,9 @@ def as_source(notebook):
     `hidden`, which would give the answer away, stands between BEGIN and END HIDDEN TESTS. An open
     question is marked by hand.
     """
-    source = nbformat.from_dict(notebook)
-    source.cells = [
-        _marked(nbformat.from_dict(cell), exercise) for cell, exercise in with_exercises(notebook)
-    ]
+    source = as_written(notebook)
+    pairs = with_exercises(source)
+    source.cells = [_marked(nbformat.from_dict(cell), exercise) for cell, exercise in pairs]
     source.cells.insert(1, name_cell())
     return source
 
@@ -74,6 +73,8 @@ def _between(mark, text):
 
 def _with_role(cell, name, points=None, solution=False, locked=False):
     role = {"schema_version": 3, "grade_id": name, "grade": points is not None, "solution": solution}
-    cell.metadata.nbgrader = role | {"locked": locked, "task": False} | ({"points": points} if points else {})
+    if points:
+        role["points"] = points
+    cell.metadata.nbgrader = role | {"locked": locked, "task": False}
     cell.id = name
     return cell

@@ -12,7 +12,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from fer_kit.runtime import settings
-from fer_kit.tools.minutes import write_times
+from fer_kit.runtime.files import read_json, write_json
+from fer_kit.session import HARDWARE_TYPE
 from fer_kit.tools.page import write_notebook, write_page
 
 
@@ -96,8 +97,9 @@ def find_notebooks(folder=None, only=None):
     The folder is `notebooks/` here or beside the package unless given. Raises FileNotFoundError when
     there are none and ValueError for a number that no notebook has.
     """
-    here, beside = Path("notebooks"), Path(__file__).parents[2] / "notebooks"
-    folder = Path(folder or (here if here.is_dir() else beside)).resolve()
+    here = Path("notebooks")
+    beside = Path(__file__).parents[2] / "notebooks"
+    folder = Path(folder or (beside if beside.is_dir() and not here.is_dir() else here)).resolve()
     paths = {path.name[:2]: path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))}
     if not paths:
         raise FileNotFoundError(f"no numbered notebooks in {folder}; start this in a copy of the repository")
@@ -189,9 +191,9 @@ class Line:
 
     def end(self, outcome):
         """Complete the line with the outcome, and say below it where and why it failed."""
-        start = f"\r{self.title}" if self.live else ""
-        cells = f"{outcome.cells} cell{'s' * (outcome.cells != 1)}"
-        print(f"{start} {outcome.status:<8}{cells:>9} {outcome.seconds:7.1f} s" + "\033[K" * self.live)
+        cells = f"{outcome.cells} cell{'' if outcome.cells == 1 else 's'}"
+        ended = f" {outcome.status:<8}{cells:>9} {outcome.seconds:7.1f} s"
+        print(f"\r{self.title}{ended}\033[K" if self.live else ended)
         if outcome.failure:
             print("    " + str(outcome.failure).replace("\n", "\n    "), flush=True)
 
@@ -223,3 +225,34 @@ def summary(outcomes):
     if left:
         lines.append(f"Stopped before the end of {', '.join(left)}.")
     return "\n".join(lines)
+
+
+# ---- how long it took ----
+
+
+def write_times(outcomes, setting):
+    """Write `times.json` into a run's folder: seconds per notebook that ran to its end, and on what."""
+    record = {
+        "profile": setting.profile,
+        "hardware": hardware(outcomes),
+        "source": setting.source,
+        "seconds": {o.path.stem: round(o.seconds, 1) for o in outcomes if o.status == "ok"},
+    }
+    write_json(setting.out / "times.json", record)
+
+
+def hardware(outcomes):
+    """Return the name of what the notebooks computed on, from the data in their setup cells' outputs."""
+    cells = [cell for outcome in outcomes for cell in outcome.notebook.cells]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    found = [output["data"][HARDWARE_TYPE] for output in outputs if HARDWARE_TYPE in output.get("data", {})]
+    return found[0]["name"] if found else "unknown hardware"
+
+
+def read_times(path):
+    """Return a record of times as a dict. Raises ValueError, naming the file, when it is none."""
+    record = read_json(path)
+    missing = {"profile", "hardware", "source", "seconds"} - set(record)
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(sorted(missing))}; give a times.json that `run` wrote")
+    return record
