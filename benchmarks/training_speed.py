@@ -86,7 +86,7 @@ def main():
     recipe = find_recipe("hejslet")
     drawn = draw_sample(options.faces * 5 // 4 + 100).training
     faces = drawn[: options.faces // recipe.batch_size * recipe.batch_size]
-    precision, reason = devices.choose_precision(separable=options.model in zoo.SEPARABLE)
+    precision, reason = devices.choose_precision(separable=zoo.find_architecture(options.model).separable)
     print(f"{options.model}, {len(faces)} faces, {devices.describe()}; the kit takes {precision}: {reason}")
 
     plain = contextlib.nullcontext

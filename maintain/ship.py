@@ -15,9 +15,9 @@ import numpy as np
 
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.evaluation.scoring import predict
-from fer_kit.models.cost import multiply_accumulates
 from fer_kit.models.portable import portable_config
 from fer_kit.models.pretrained import WEIGHTS, load_model
+from fer_kit.models.zoo import multiply_accumulates
 from fer_kit.runtime.files import replacing, write_json
 from fer_kit.training.records import RECORDS, SMALL, Run
 

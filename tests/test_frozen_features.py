@@ -99,7 +99,7 @@ def test_without_a_network_a_plain_sentence_says_where_the_weights_are(monkeypat
     monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", no_network)
     monkeypatch.setattr(keras.config, "keras_home", lambda: str(tmp_path), raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    with pytest.raises(ConnectionError, match=r"get https://\S+96_no_top.h5 and give its path: weights="):
+    with pytest.raises(ConnectionError, match=r"https://\S+96_no_top\.h5.*give its path: weights="):
         load_backbone("MobileNetV2", 96)
 
 
@@ -116,6 +116,25 @@ def test_unknown_backbones_and_sizes_too_small_are_refused():
         load_backbone("Inception3", weights=None)
     with pytest.raises(ValueError, match="InceptionV3 is too deep for faces of 48x48.*size=75 or more"):
         load_backbone("InceptionV3", 48, weights=None)
+
+
+@pytest.mark.parametrize("name", backbones.names())
+def test_a_size_that_is_refused_is_one_that_keras_refuses(name):
+    size = backbones.LEAST.get(name, 32) - 1
+    with pytest.raises(ValueError):
+        getattr(keras.applications, name)(include_top=False, weights=None, input_shape=(size, size, 3))
+
+
+def test_the_smallest_size_is_taken():
+    side = backbones.LEAST["Xception"]
+    model = keras.applications.Xception(include_top=False, weights=None, input_shape=(side, side, 3))
+    assert model.output_shape[1] > 0
+
+
+def test_an_error_that_is_not_the_networks_is_not_called_a_failed_download():
+    with pytest.raises((TypeError, ValueError)) as raised:
+        load_backbone("MobileNetV2", 96, weights=None, no_such_option=1)
+    assert "downloaded" not in str(raised.value)
 
 
 # ---- what a backbone is shown ----

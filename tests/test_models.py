@@ -11,8 +11,14 @@ import keras
 import numpy as np
 import pytest
 
-from fer_kit.models.cost import listing, multiply_accumulates
-from fer_kit.models.zoo import MODELS, TRAINING_PIXELS, adapt_standardisation, build
+from fer_kit.models.zoo import (
+    MODELS,
+    TRAINING_PIXELS,
+    adapt_standardisation,
+    build,
+    listing,
+    multiply_accumulates,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -116,6 +122,15 @@ def test_every_model_learns_and_answers_with_probabilities(name, images):
     assert probabilities.dtype == np.float32
     assert probabilities.shape == (6, 7)
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_row_says_whether_a_network_is_separable(name):
+    model = build(name, augment=None)
+    convolutions = of(model, keras.layers.Conv2D)
+    separable = of(model, keras.layers.SeparableConv2D)
+    assert MODELS[name].separable == (len(separable) > len(convolutions) / 2)
+    assert MODELS[name].source in (name, "kit")
 
 
 def test_six_classes(images):

@@ -116,6 +116,24 @@ def test_a_lambda_layer_in_a_model_file_is_not_run(tmp_path):
         pretrained.load_model(tmp_path / "theirs.keras")
 
 
+def test_a_lambda_layer_is_found_in_a_nested_model(tmp_path):
+    import keras
+
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x * 2)], name="inner")
+    faces = keras.Input((4,))
+    keras.Model(faces, keras.layers.Dense(2)(inner(faces))).save(tmp_path / "nested.keras")
+    with pytest.raises(ValueError, match="nested.keras has a Lambda layer.*not run"):
+        pretrained.load_model(tmp_path / "nested.keras")
+
+
+def test_a_layer_that_is_only_called_lambda_is_loaded(tmp_path):
+    import keras
+
+    faces = keras.Input((4,))
+    keras.Model(faces, keras.layers.Dense(2, name="Lambda")(faces)).save(tmp_path / "named.keras")
+    assert pretrained.load_model(tmp_path / "named.keras").output_shape == (None, 2)
+
+
 def test_a_damaged_json_file_is_named(run):
     (run.folder / "metrics.json").write_text('{"status": "fini')
     with pytest.raises(ValueError, match="metrics.json is damaged.*retrain=True"):

@@ -4,7 +4,7 @@ import errno
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -159,7 +159,7 @@ def test_a_finished_run_is_not_trained_again_unless_asked(few, tmp_path, monkeyp
     assert not (tmp_path / "run/state.npz").exists()
     before = (tmp_path / "run/best.keras").read_bytes()
     with monkeypatch.context() as forbidden:
-        forbidden.setattr(loop, "_train", lambda *_: pytest.fail("trained again"))
+        forbidden.setattr(type(model), "fit", lambda *_, **__: pytest.fail("trained again"))
         assert fit(few, tmp_path / "run", model=model, epochs=1).finished
     assert "Already trained" in capsys.readouterr().out
     assert fit(few, tmp_path / "run", model=model, epochs=1, retrain=True).finished
@@ -216,12 +216,12 @@ def test_memory_that_runs_out_gives_advice(few, tmp_path, monkeypatch):
 
 
 def test_a_folder_with_another_run_is_refused(few, tmp_path):
-    loop.records.begin(tmp_path, loop._config("kit-small", {}, QUICK, few, few, seed=0))
+    asked = {"model": "kit-small", "recipe": asdict(QUICK), "seed": 0}
+    loop.records.begin(tmp_path, asked)
     with pytest.raises(ValueError, match="model was kit-small, now kit-best.*retrain=True"):
-        loop.records.begin(tmp_path, loop._config("kit-best", {}, QUICK, few, few, seed=0))
+        loop.records.begin(tmp_path, asked | {"model": "kit-best"})
     with pytest.raises(ValueError, match="recipe epochs was 4, now 9; seed was 0, now 1"):
-        changed = loop._config("kit-small", {}, replace(QUICK, epochs=9), few, few, seed=1)
-        loop.records.begin(tmp_path, changed)
+        loop.records.begin(tmp_path, asked | {"recipe": asdict(replace(QUICK, epochs=9)), "seed": 1})
 
 
 def test_the_state_of_another_model_is_refused(few, tmp_path, monkeypatch):
@@ -293,6 +293,42 @@ def test_precision_of_a_cpu(monkeypatch, hardware):
     monkeypatch.setattr(devices, "cpu_gains_from_bfloat16", lambda: hardware)
     assert devices.choose_precision()[0] == ("mixed_bfloat16" if hardware else "float32")
     assert devices.choose_precision(separable=True)[0] == "float32"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"epoch": 5}, r"fit\(\) has no option 'epoch'; did you mean 'epochs'\?"),
+        ({"precison": "float32"}, "no option 'precison'; did you mean 'precision'"),
+        ({"callback": ["nope"]}, "no option 'callback'; did you mean 'callbacks'"),
+        ({"zzz": 1}, "no option 'zzz'; it has validation, epochs, seed, "),
+    ],
+)
+def test_an_unknown_option_is_refused_before_anything_is_written(few, tmp_path, wrong, message):
+    for model in ("kit-small", small_model()):
+        with pytest.raises(TypeError, match=message):
+            loop.fit(model, few, QUICK, tmp_path / "run", **wrong)
+    assert not (tmp_path / "run").exists()
+
+
+def test_options_of_a_named_model_are_those_of_its_builder(few, tmp_path):
+    with pytest.raises(TypeError, match="no option 'augmnt'; did you mean 'augment'"):
+        loop.fit("kit-small", few, QUICK, tmp_path / "run", augmnt=None)
+    with pytest.raises(TypeError, match="is for a Keras model; of 'kit-small' the record knows"):
+        loop.fit("kit-small", few, QUICK, tmp_path / "run", about={"trunk": "mine"})
+    with pytest.raises(TypeError, match="no option 'augment' for a Keras model, which is built already"):
+        loop.fit(small_model(), few, QUICK, tmp_path / "run", augment=None)
+    run = loop.fit("kit-small", few, QUICK, tmp_path / "run", epochs=1, augment=None, precision="float32")
+    assert run.config["variant"] == {"augment": None}
+
+
+def test_what_is_said_about_a_model_of_ones_own_is_part_of_its_record(few, tmp_path):
+    model = small_model(plain=True)
+    run = fit(few, tmp_path / "run", model=model, epochs=1, about={"trunk": "mine"})
+    assert run.config["variant"] == {"parameters": model.count_params(), "trunk": "mine"}
+    assert fit(few, tmp_path / "run", model=model, epochs=1, about={"trunk": "mine"}).finished
+    with pytest.raises(ValueError, match="variant trunk was mine, now yours"):
+        fit(few, tmp_path / "run", model=model, epochs=1, about={"trunk": "yours"})
 
 
 def test_a_sequential_model_of_ones_own_trains(few, tmp_path):
@@ -372,8 +408,11 @@ def test_unknown_recipes_and_settings_are_refused():
 
 def test_the_cosine_rises_over_the_warm_up_and_falls_to_zero():
     recipe = replace(QUICK, schedule="cosine", learning_rate=0.1, epochs=20, warmup_epochs=2)
-    schedule = make_optimiser(recipe, steps=10)._learning_rate
-    rates = [float(schedule(step)) for step in (0, 10, 20, 110, 200)]
+    optimiser = make_optimiser(recipe, steps=10)
+    rates = []
+    for step in (0, 10, 20, 110, 200):
+        optimiser.iterations.assign(step)
+        rates.append(float(optimiser.learning_rate))
     np.testing.assert_allclose(rates, [0, 0.05, 0.1, 0.05, 0], atol=1e-6)
 
 

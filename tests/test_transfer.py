@@ -88,6 +88,16 @@ def test_a_finished_stage_is_returned_at_once_and_trained_anew_on_request(base, 
         assert run.model().input.dtype == "uint8"
 
 
+def test_unknown_options_of_both_stages_are_refused_before_any_work(base, few, backbone, tmp_path):
+    with pytest.raises(TypeError, match=r"train_head\(\) has no option 'epoch'; did you mean 'epochs'"):
+        transfer.train_head(backbone, few, tmp_path / "run", QUICK, cache=tmp_path / "cache", epoch=1)
+    with pytest.raises(TypeError, match=r"train_head\(\) has no option 'copied'; did you mean 'copies'"):
+        transfer.train_head(backbone, few, tmp_path / "run", QUICK, cache=tmp_path / "cache", copied=1)
+    with pytest.raises(TypeError, match=r"fine_tune\(\) has no option 'layer'; did you mean 'layers'"):
+        transfer.fine_tune(base, few, tmp_path / "run", layer=1)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("kill", ["before", "between"])
 def test_a_kill_before_the_whole_model_is_saved_is_made_good(few, backbone, tmp_path, kill, monkeypatch):
     def killed(*args):

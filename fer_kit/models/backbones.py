@@ -1,18 +1,21 @@
-"""Networks trained on other pictures (`keras.applications`), made to take the kit's faces.
+"""Networks trained on ImageNet (`keras.applications`), adapted to the kit's faces.
 
-A backbone wants large colour pictures in a range of its own. All that a face lacks for it stands inside the
-model, so that 48x48 grey pixels travel to the device and nothing else:
+A backbone expects large colour images in a range of its own. The conversion is part of the model, so that
+only 48x48 grey pixels travel to the device:
 
     faces uint8 (48, 48, 1) -> augmentation -> grey to RGB -> the backbone's own range -> resize
-          -> backbone -> average over the picture ("embedding") -> dropout -> softmax
+          -> backbone -> average over the image ("embedding") -> dropout -> softmax
 """
 
 import difflib
 import hashlib
+import http.client
 import inspect
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -23,11 +26,13 @@ from fer_kit.data.faceset import SIZE
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.models import statistics
 from fer_kit.models.layers import precision_of
-from fer_kit.models.weights_files import load_weights_file
 from fer_kit.runtime import devices
 
 RANDOM = "random (none given)"
-"""What a record says of weights that nobody trained."""
+"""What a record says about untrained weights."""
+
+LEAST = {"InceptionResNetV2": 75, "InceptionV3": 75, "Xception": 71}
+"""The smallest side in pixels that these networks take, as Keras documents it; all others take 32."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,12 +54,12 @@ class Backbone:
 
     @property
     def channels(self):
-        """How many features it has for a face."""
+        """How many features it computes for a face."""
         return self.network.output_shape[-1]
 
     @property
     def record(self):
-        """What a run's config has to say about it, as a dict of plain values."""
+        """What a run's config records about it, as a dict of plain values."""
         about = {"backbone": self.name, "size": self.size, "weights": self.weights, **self.options}
         return about | {"fingerprint": self.fingerprint}
 
@@ -77,18 +82,30 @@ class Backbone:
 
 
 def load_backbone(name="InceptionV3", size=224, weights="imagenet", precision="auto", seed=0, **options):
-    """Return the frozen `Backbone` called `name` in `keras.applications`, for faces of `size` pixels.
+    """Return a frozen network of `keras.applications`, without its top, for faces of `size` pixels.
 
-    `weights`: "imagenet" downloads them through Keras; a path names a weights file of this architecture
-    without its top (`.weights.h5`, or `.h5` as Keras distributes them); None, and nothing else, draws random
-    weights from `seed`. `precision`: see `devices.choose_precision`. `options` go to keras.applications
-    (`alpha=0.5` makes MobileNetV2 narrower). InceptionV3 at 224 is murphy-base, MobileNetV2 murphy-future.
+    InceptionV3 at 224 is murphy-base, MobileNetV2 murphy-future.
 
-    Raises ValueError for an unknown name, a size that the network is too deep for, and a weights file that
-    is cut off, has a top or belongs to another architecture; FileNotFoundError where there is none;
-    ConnectionError, saying where to get the file, when the download fails.
+    Args:
+        name: Its name in `keras.applications`, such as "InceptionV3".
+        size: The side in pixels to which faces are resized, at least 32 (75 for InceptionV3).
+        weights: "imagenet" downloads them through Keras; a path names a weights file of this architecture
+            without its top (`.weights.h5`, or `.h5` as Keras distributes them); None draws random weights.
+        precision: See `devices.choose_precision`.
+        seed: For random weights.
+        **options: Passed to `keras.applications` (`alpha=0.5` makes MobileNetV2 narrower).
+
+    Returns:
+        A `Backbone`.
+
+    Raises:
+        ValueError: For an unknown name, a size that is too small for the network, or a weights file that is
+            cut off, has a top or belongs to another architecture.
+        FileNotFoundError: When there is no such weights file.
+        ConnectionError: When the download fails; it says where to get the file.
     """
-    build, policy = _look_up(name), devices.choose_precision(precision)[0]
+    build = _look_up(name)
+    policy, _ = devices.choose_precision(precision)
     if weights is None:
         keras.utils.set_random_seed(seed)
     downloaded = "imagenet" if str(weights) == "imagenet" else None
@@ -99,7 +116,7 @@ def load_backbone(name="InceptionV3", size=224, weights="imagenet", precision="a
         words = RANDOM
         _settle(network, name)
     elif not downloaded:
-        words = load_weights_file(network, weights, name)
+        words = _load_weights_file(network, weights, name)
     network = keras.Model(network.input, network.output, name="backbone")
     network.trainable = False
     return Backbone(name, size, words, network, options)
@@ -120,15 +137,22 @@ def feature_head(backbone, classes=7, dropout=0.5, seed=0):
 def classifier(backbone, classes=7, dropout=0.5, augmentation=None, seed=0):
     """Return the whole model, from faces uint8 (B, 48, 48, 1) to probabilities float32 (B, `classes`).
 
-    The backbone is frozen as it comes, see `transfer.unfreeze`. `augmentation`: see
-    `augment.augmentation_layers`; it happens at 48x48. `seed` draws the last layer, and dropout's masks.
+    Args:
+        backbone: A `Backbone`; it stays frozen, see `transfer.unfreeze`.
+        classes: How many emotions.
+        dropout: The rate in front of the last layer, 0 to 1.
+        augmentation: A strength of `augment.augmentation_layers`, or None; it happens at 48x48.
+        seed: For the last layer's weights and for dropout.
+
+    Returns:
+        A `keras.Model`, not compiled.
     """
     faces, x = _embed(backbone, augmentation)
     return keras.Model(faces, _classify(x, classes, dropout, seed), name=model_name(backbone))
 
 
 def model_name(backbone):
-    """Return a name for a model on this backbone, which says so where its weights are random."""
+    """Return a name for a model on this backbone; it says so if the weights are random."""
     return backbone.name + ("-random-weights" if backbone.weights == RANDOM else "")
 
 
@@ -143,7 +167,7 @@ def _embed(backbone, augmentation=None):
     x = layers.Concatenate(name="grey_to_rgb", dtype="float32")([x, x, x])
     scale, offset = own_range(backbone.name)
     x = layers.Rescaling(scale, offset, name="own_range", dtype="float32")(x)
-    # Resized last: on JAX, whole grey levels in would be whole grey levels out.
+    # Resize after rescaling to float: JAX would otherwise return rounded integers.
     x = backbone.network(resize(x))
     return faces, layers.GlobalAveragePooling2D(dtype="float32", name="embedding")(x)
 
@@ -158,59 +182,113 @@ def _classify(x, classes, dropout, seed):
 
 
 def own_range(name):
-    """Return (scale, offset), each a list of three, that take grey 0-255 to what a backbone learnt from.
+    """Return (scale, offset), each a list of three, that map grey 0-255 to the range of a backbone's input.
 
-    Every network of keras.applications comes with a `preprocess_input` of its own (-1 to 1, or minus the
-    mean of ImageNet's colours, with red and blue exchanged, ...). For a grey picture each of them is a
-    straight line per channel: two points are enough to know it.
+    Every network of keras.applications comes with its own `preprocess_input` (-1 to 1, or minus the mean of
+    ImageNet's colours with red and blue exchanged, ...). For a grey image each of them is a straight line per
+    channel: two points determine it. Raises ValueError for an unknown name.
     """
     preprocess = inspect.getmodule(_look_up(name)).preprocess_input
-    black, white = (preprocess(np.full((1, 1, 1, 3), grey, np.float32)).ravel() for grey in (0, 255))
+    black = preprocess(np.zeros((1, 1, 1, 3), np.float32)).ravel()
+    white = preprocess(np.full((1, 1, 1, 3), 255, np.float32)).ravel()
     return ((white - black) / 255).tolist(), black.tolist()
 
 
+def names():
+    """Return the names of all networks in `keras.applications`, a list."""
+    return [name for name, value in vars(keras.applications).items() if inspect.isfunction(value)]
+
+
 def _look_up(name):
-    found = vars(keras.applications)
-    names = [n for n, value in found.items() if inspect.isfunction(value)]
-    if name not in names:
-        near = difflib.get_close_matches(str(name), names, 1, 0.4)
+    known = names()
+    if name not in known:
+        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}? There are" if near else "there are"
-        raise ValueError(f"no backbone {name!r} in keras.applications; {hint} {', '.join(names)}")
-    return found[name]
+        raise ValueError(f"no backbone {name!r} in keras.applications; {hint} {', '.join(known)}")
+    return getattr(keras.applications, name)
 
 
 def _settle(network, name):
-    """Give batch normalisation the statistics of a few drawn faces, as it has seen nothing.
+    """Set the batch-norm statistics of an untrained network from a few drawn faces.
 
-    Without them the signal dies out on its way through random layers: to 1e-19 after MobileNet's.
+    Without them the signal vanishes on its way through random layers: to 1e-19 after MobileNet's.
     """
-    size, (scale, offset) = network.input_shape[1], own_range(name)
-    few = draw_sample(64).x[: max(4, 180_000 // size**2)]  # all their maps are in memory at once
+    size = network.input_shape[1]
+    scale, offset = own_range(name)
+    few = draw_sample(64).x[: max(4, 180_000 // size**2)]  # all their feature maps are in memory at once
     grey = keras.ops.image.resize(few.astype(np.float32), (size, size))
-    normalisers, pictures = statistics.batch_normalisers(network), grey * np.array(scale) + np.array(offset)
+    images = grey * np.array(scale) + np.array(offset)
+    normalisers = statistics.batch_normalisers(network)
     network = statistics.in_use(network)
     step = statistics.statistics_step(network, normalisers)
-    own = statistics.measure_batch_statistics(network, step, pictures, len(few))
+    own = statistics.measure_batch_statistics(network, step, images, len(few))
     statistics.assign(statistics.running_statistics(normalisers), own)
 
 
 def _build(build, size, weights, options):
-    try:
-        return build(include_top=False, weights=weights, input_shape=(size, size, 3), **options)
-    except ValueError as error:
-        least = re.search(r"at least (\d+)x\d+", str(error))
-        if not least:
-            raise
+    least = LEAST.get(build.__name__, 32)
+    if size < least:
         raise ValueError(
             f"{build.__name__} is too deep for faces of {size}x{size} pixels: it halves them until nothing "
-            f"is left. Give size={least[1]} or more (murphy: 224)"
-        ) from None
+            f"is left. Give size={least} or more (murphy: 224)"
+        )
+    try:
+        return build(include_top=False, weights=weights, input_shape=(size, size, 3), **options)
     except Exception as error:
-        if "URL fetch failure" not in str(error):
+        # Keras raises a bare Exception while it handles the connection's error, which becomes its context.
+        if not any(isinstance(e, (OSError, http.client.HTTPException)) for e in (error, error.__context__)):
             raise
-        url = re.search(r"https?://\S+(?=: )", str(error))
         raise ConnectionError(
-            f"the ImageNet weights of {build.__name__} could not be downloaded. On another computer, get "
-            f"{url[0] if url else 'the file that Keras names above'} and give its path: "
-            "weights='path/to/that.h5'. Only weights=None starts from random weights"
+            f"the ImageNet weights of {build.__name__} could not be downloaded ({error}). On another "
+            "computer, get the file of that address and give its path: weights='path/to/that.h5'. Only "
+            "weights=None starts from random weights"
         ) from error
+
+
+def _load_weights_file(network, path, name):
+    """Load a weights file into `network` and return in words where the weights are from.
+
+    What the file holds is compared with what the network needs first: Keras itself only warns about a file
+    with a top, or with half of the layers missing. Raises ValueError or FileNotFoundError, naming the file.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no weights file {path}; give the path of {name}'s weights without its top (.h5), "
+            "'imagenet' to download them, or None for random ones"
+        )
+    there = _shapes_in(path)
+    needed = Counter(tuple(weight.shape) for weight in network.weights if weight.shape)
+    missing, extra = needed - there, there - needed
+    if missing:
+        raise ValueError(
+            f"{path} is not {name}: it lacks {missing.total()} of {needed.total()} arrays, such as one of "
+            f"{next(iter(missing))}. Give the weights of the same architecture (and the same options)"
+        )
+    if extra:
+        raise ValueError(
+            f"{path} holds {extra.total()} arrays more than {name} without its top; get the file with "
+            "'notop' in its name, or save it from a model built with include_top=False"
+        )
+    network.load_weights(path)
+    return f"{path.name} (sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:8]})"
+
+
+def _shapes_in(path):
+    """Return a Counter of the shapes of all arrays in a weights file, except an optimiser's."""
+    import h5py
+
+    shapes = Counter()
+
+    def count(where, item):
+        if isinstance(item, h5py.Dataset) and item.shape and not re.search("optimizer|seed_generator", where):
+            shapes[item.shape] += 1
+
+    try:
+        with h5py.File(path) as file:
+            file.visititems(count)
+    except OSError as error:
+        raise ValueError(
+            f"{path} cannot be read as a weights file; it may be cut off. Copy or download it again ({error})"
+        ) from None
+    return shapes

@@ -5,11 +5,12 @@ input of the softmax layer. All name their last feature maps "last_conv" and the
 
 Where a report is silent we chose: convolutions pad to keep the size, batch normalisation comes before
 ReLU, and the convolution in front of it has no bias.
+
+The blocks that they are built of (`conv`, `residual`, `pool`, ...) stand below them. A block takes feature
+maps (B, H, W, C) and returns feature maps, unless it says otherwise; `name` names the layer with the result.
 """
 
 from keras import layers
-
-from fer_kit.models.blocks import activate, average, conv, dense, pool, project, residual, separable
 
 
 def zhao_cnn(x):
@@ -83,10 +84,10 @@ def kit_small(x):
     """Many thin separable layers with shortcuts: depth is what 60,000 parameters buy best."""
     x = conv(conv(x, 16), 32, strides=2)
     for filters in (32, 64):
-        x = residual(x, filters, brick=separable)
-        x = residual(x, filters, brick=separable)
+        x = residual(x, filters, block=separable)
+        x = residual(x, filters, block=separable)
         x = pool(separable(x, 64 if filters == 32 else 88))
-    x = residual(x, 88, brick=separable, name="last_conv")
+    x = residual(x, 88, block=separable, name="last_conv")
     return layers.Dropout(0.1)(average(x))
 
 
@@ -109,3 +110,59 @@ def _kit_vgg(x, widths):
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dense(256, use_bias=False)(x)
     return layers.Dropout(0.4)(activate(x, name="embedding"))
+
+
+# ---- the blocks that they are built of ----
+
+
+def conv(x, filters, size=3, strides=1, activation="relu", name=None):
+    """Convolve, normalise over the batch, activate."""
+    x = layers.Conv2D(filters, size, strides, padding="same", use_bias=False)(x)
+    return activate(x, activation, name)
+
+
+def separable(x, filters, strides=1, activation="relu", name=None):
+    """The same, cheaper: a 3x3 convolution in each channel alone, then a 1x1 across channels."""
+    x = layers.SeparableConv2D(filters, 3, strides, padding="same", use_bias=False)(x)
+    return activate(x, activation, name)
+
+
+def activate(x, activation="relu", name=None):
+    """Normalise over the batch, then activate; None activates nothing."""
+    # Keras' momentum of .99 needs hundreds of batches before a score means anything; a class has fewer.
+    x = layers.BatchNormalization(momentum=0.9)(x)
+    return layers.Activation(activation, name=name)(x) if activation else x
+
+
+def residual(x, filters, strides=1, block=conv, name=None):
+    """Add the input to the result of two blocks (He et al. 2016)."""
+    fits = strides == 1 and x.shape[-1] == filters
+    shortcut = x if fits else project(x, filters, strides)
+    x = block(x, filters, strides=strides)
+    x = block(x, filters, activation=None)
+    return layers.Activation("relu", name=name)(layers.Add()([x, shortcut]))
+
+
+def project(x, filters, strides=1):
+    """Make a shortcut fit: a 1x1 convolution of every `strides`-th pixel."""
+    # A 1x1 convolution with strides computes the same, but with few channels its gradient crashes
+    # TensorFlow 2.21 on CPUs (oneDNN writes past its memory).
+    x = layers.AveragePooling2D(1, strides)(x)
+    return conv(x, filters, size=1, activation=None)
+
+
+def pool(x):
+    """Halve height and width, keeping the strongest of every 2x2."""
+    return layers.MaxPooling2D(2)(x)
+
+
+def average(x):
+    """Average every feature map (B, H, W, C) to one number: the embedding (B, C)."""
+    return layers.GlobalAveragePooling2D(name="embedding")(x)
+
+
+def dense(x, *widths):
+    """One fully connected ReLU layer per width; the last is the embedding (B, widths[-1])."""
+    for width in widths[:-1]:
+        x = layers.Dense(width, activation="relu")(x)
+    return layers.Dense(widths[-1], activation="relu", name="embedding")(x)

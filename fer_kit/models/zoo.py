@@ -1,16 +1,18 @@
-"""The models of the reports and three of the kit's own, each from uint8 faces to probabilities.
+"""The networks of the reports and three of the kit's own: built from a name, and what each of them costs.
 
-`build` puts the same three parts around every network: augmentation (at work in training alone),
-standardisation, and a softmax. So one saved file holds the whole way from pixels to emotions. The
+`build` puts the same three parts around every network: augmentation (active only in training),
+standardisation, and a softmax. One saved file therefore holds everything from pixels to emotions. The
 network itself is a function of `networks`.
 """
 
 import difflib
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
 import numpy as np
+import pandas as pd
 from keras import layers
 
 from fer_kit.data.augment import augmentation_layers
@@ -22,58 +24,44 @@ TRAINING_PIXELS = 129.4733, 4230.824
 
 
 class Architecture(NamedTuple):
-    """A network, the augmentation it is trained with, where it comes from and what it is."""
+    """A row of `MODELS`.
+
+    `network` the function that builds it; `augmentation` what it is trained with; `source` the report's item,
+    or "kit"; `separable` whether its convolutions are depthwise separable: these do little arithmetic for
+    each number that they move; `description` in a few words.
+    """
 
     network: Callable
     augmentation: str
     source: str
+    separable: bool
     description: str
 
 
-MODELS = {
-    "zhao-cnn": Architecture(
-        nets.zhao_cnn, "light", "zhao-cnn", "three convolutions, then almost all parameters in dense layers"
-    ),
-    "zhao-vgg": Architecture(
-        nets.zhao_vgg, "light", "zhao-vgg", "eight convolutions in three blocks, the same dense layers"
-    ),
-    "zhao-resnet": Architecture(
-        nets.zhao_resnet, "light", "zhao-resnet", "ResNet-18: shortcuts, average pooling, no dense layers"
-    ),
-    "zhao-sepconv": Architecture(
-        nets.zhao_sepconv,
-        "light",
-        "zhao-sepconv",
-        "depthwise separable convolutions for real time; layers ours",
-    ),
-    "choudhari-cnn": Architecture(
-        nets.choudhari_cnn, "murphy", "choudhari-cnn", "the textbook CNN with dropout; widths ours"
-    ),
-    "hejslet-large": Architecture(
-        nets.hejslet_large, "hejslet", "hejslet-large", "five convolutions, 5.28 million parameters: overfits"
-    ),
-    "hejslet-light": Architecture(
-        nets.hejslet_light,
-        "hejslet",
-        "hejslet-light",
-        "the same idea with 1.5 million parameters; widths ours",
-    ),
-    "kit-small": Architecture(
-        nets.kit_small, "light", "kit", "separable and residual, under 60,000 parameters, for real time"
-    ),
-    "kit-compact": Architecture(
-        nets.kit_compact,
-        "strong",
-        "kit",
-        "seven convolutions, 2.7 million parameters: strong, and small enough to ship",
-    ),
-    "kit-best": Architecture(
-        nets.kit_best, "strong", "kit", "eight wide convolutions and average pooling: the kit's most accurate"
-    ),
+_ROWS = {
+    "zhao-cnn": (nets.zhao_cnn, "light", "zhao-cnn", False, "three convolutions, large dense layers"),
+    "zhao-vgg": (nets.zhao_vgg, "light", "zhao-vgg", False, "eight convolutions, the same dense layers"),
+    "zhao-resnet": (nets.zhao_resnet, "light", "zhao-resnet", False, "ResNet-18: shortcuts, no dense layers"),
+    "zhao-sepconv": (nets.zhao_sepconv, "light", "zhao-sepconv", True, "separable, real time; layers ours"),
+    "choudhari-cnn": (nets.choudhari_cnn, "murphy", "choudhari-cnn", False, "the textbook CNN; widths ours"),
+    "hejslet-large": (nets.hejslet_large, "hejslet", "hejslet-large", False, "five convolutions: overfits"),
+    "hejslet-light": (nets.hejslet_light, "hejslet", "hejslet-light", False, "smaller; widths ours"),
+    "kit-small": (nets.kit_small, "light", "kit", True, "separable and residual, under 60,000 parameters"),
+    "kit-compact": (nets.kit_compact, "strong", "kit", False, "seven convolutions, small enough to ship"),
+    "kit-best": (nets.kit_best, "strong", "kit", False, "eight wide convolutions: the kit's most accurate"),
 }
 
-SEPARABLE = {"zhao-sepconv", "kit-small"}
-"""Networks of separable convolutions, which do little arithmetic for each number that they move."""
+MODELS = {name: Architecture(*row) for name, row in _ROWS.items()}
+"""Every network by its name."""
+
+
+def find_architecture(name):
+    """Return the `Architecture` called `name`. Raises ValueError, with the nearest, for an unknown name."""
+    if name not in MODELS:
+        near = difflib.get_close_matches(str(name), MODELS, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}? There are" if near else "there are"
+        raise ValueError(f"no model {name!r}; {hint} {', '.join(MODELS)}")
+    return MODELS[name]
 
 
 def build(name, classes=7, augment=True, gaussian_init=False, dropout=None):
@@ -83,18 +71,28 @@ def build(name, classes=7, augment=True, gaussian_init=False, dropout=None):
     also under mixed precision. Its layers include "standardise" (see `adapt_standardisation`), "last_conv",
     "embedding" and "probabilities".
 
-    `augment`: True for the augmentation named in `MODELS`, a strength of `augmentation_layers`, or
-    None for none. `gaussian_init`: draw the convolutions' weights from N(0, 0.04) (zhao-init).
-    `dropout`: one rate for all Dropout layers in place of their own. Raises ValueError for an unknown
-    name or augmentation, for fewer than two classes, and for a dropout rate that has nowhere to go.
+    Args:
+        name: A name of `MODELS`, such as "kit-small".
+        classes: How many emotions it tells apart, at least 2.
+        augment: True for the augmentation named in `MODELS`, a strength of `augmentation_layers`, or None
+            for none.
+        gaussian_init: Draw the convolutions' weights from N(0, 0.04) (zhao-init).
+        dropout: One rate, 0 to 1, for all Dropout layers in place of their own.
+
+    Returns:
+        A `keras.Model`.
+
+    Raises:
+        ValueError: For an unknown name or augmentation, fewer than two classes, or a dropout rate for a
+            network without Dropout layers.
     """
-    architecture = _look_up(name)
+    architecture = find_architecture(name)
     if classes < 2:
         raise ValueError(f"a softmax needs at least two classes, not {classes}")
     x = faces = keras.Input((SIZE, SIZE, 1), dtype="uint8", name="faces")
     strength = architecture.augmentation if augment is True else augment
     for layer in augmentation_layers(strength) if strength else ():
-        # Keras takes them for not compilable, as in TensorFlow's XLA; JAX would then compile nothing at all.
+        # Keras marks them as not compilable, as in TensorFlow's XLA; JAX would then compile nothing at all.
         layer.supports_jit |= keras.backend.backend() == "jax"
         x = layer(x)
     x = architecture.network(_standardise(x))
@@ -108,22 +106,22 @@ def build(name, classes=7, augment=True, gaussian_init=False, dropout=None):
 
 
 def adapt_standardisation(model, images):
-    """Give the model the mean and variance of `images`, uint8 (N, 48, 48) or (N, 48, 48, 1).
+    """Set the model's standardisation to the mean and variance of `images` (hejslet-standardise).
 
-    To be done before training, with the Training faces alone (hejslet-standardise). Until then a model
-    standardises with `TRAINING_PIXELS`.
+    Call it before training, with the Training faces only. Until then a model standardises with
+    `TRAINING_PIXELS`. `images` is uint8 (N, 48, 48) or (N, 48, 48, 1).
     """
     counts, _ = np.histogram(images, bins=256, range=(0, 256))
     grey = np.arange(256)
     mean = np.average(grey, weights=counts)
     _set_pixels(model.get_layer("standardise"), mean, np.average((grey - mean) ** 2, weights=counts))
     for step in ("train", "test", "predict"):
-        # A step compiled before would go on with the old numbers, which it holds as constants.
+        # A step that was compiled before holds the old numbers as constants.
         setattr(model, f"{step}_function", None)
 
 
 def draw_gaussian_weights(model, deviation=0.04):
-    """Draw all convolution kernels anew from a normal distribution of mean 0 (zhao-init)."""
+    """Redraw all convolution kernels from a normal distribution of mean 0 and this deviation (zhao-init)."""
     seeds = keras.random.SeedGenerator()
     for layer in model.layers:
         for weight in layer.weights:
@@ -131,12 +129,30 @@ def draw_gaussian_weights(model, deviation=0.04):
                 weight.assign(keras.random.normal(weight.shape, 0.0, deviation, seed=seeds))
 
 
-def _look_up(name):
-    if name not in MODELS:
-        near = difflib.get_close_matches(str(name), MODELS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}? There are" if near else "there are"
-        raise ValueError(f"no model {name!r}; {hint} {', '.join(MODELS)}")
-    return MODELS[name]
+def multiply_accumulates(model):
+    """Return the multiply-accumulate operations that `model` needs for one face, an int.
+
+    Convolutions and dense layers are counted, also those of nested models; the rest is small beside them.
+    """
+    return sum(_of_layer(layer) for layer in model.layers)
+
+
+def listing():
+    """Return a DataFrame of all models: name, parameters, multiply_accumulates, source, description."""
+    rows = []
+    for name, architecture in MODELS.items():
+        model = build(name, augment=None)
+        rows.append(
+            (
+                name,
+                model.count_params(),
+                multiply_accumulates(model),
+                architecture.source,
+                architecture.description,
+            )
+        )
+    columns = ["name", "parameters", "multiply_accumulates", "source", "description"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _standardise(x):
@@ -159,3 +175,14 @@ def _set_dropout(model, rate):
         raise ValueError(f"{model.name} has {len(found)} dropout layers; dropout={rate} has to be in [0, 1)")
     for layer in found:
         layer.rate = rate
+
+
+def _of_layer(layer):
+    if isinstance(layer, keras.Model):
+        return multiply_accumulates(layer)
+    # A kernel is used once at each place of the output: H * W places, and one for a dense layer.
+    places = math.prod(layer.output.shape[1:-1]) if hasattr(layer, "output") else 0
+    kinds = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Dense)
+    if not isinstance(layer, kinds):
+        return 0
+    return sum(places * math.prod(w.shape) for w in layer.weights if w.name.endswith("kernel"))

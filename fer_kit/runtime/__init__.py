@@ -3,6 +3,7 @@
 settings   profile, and where data, cache and output lie; alone reads environment variables
 devices    what Keras computes on, and in which precision
 files      writing that leaves a whole file or none
+names      refuses unknown names and options, suggesting the nearest
 quiet      keeps libraries' greetings off the screen
 lazy       how a sub-package's names are found when first used
 """

@@ -58,7 +58,9 @@ def two_heads(name, sizes, precision="auto", **variant):
     whose label belongs to one head is that head's own, plus a constant: the other head, whose label is
     missing, gets no gradient. `precision`: see `devices.choose_precision`; `variant`: see `models.build`.
     """
-    with devices.precision_policy(devices.choose_precision(precision, name in zoo.SEPARABLE)[0]):
+    with devices.precision_policy(
+        devices.choose_precision(precision, zoo.find_architecture(name).separable)[0]
+    ):
         built = zoo.build(name, **variant)
     embedding = built.get_layer("probabilities").input
     heads = [

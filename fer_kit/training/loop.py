@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import inspect
 from dataclasses import asdict, replace
 
 import keras
@@ -11,6 +12,7 @@ from fer_kit.models import zoo
 from fer_kit.models.layers import precision_of
 from fer_kit.runtime import devices, settings
 from fer_kit.runtime.files import replacing, write_json
+from fer_kit.runtime.names import check_options, keywords
 from fer_kit.training import callbacks, distillation, records
 from fer_kit.training.batches import Batches, choose_faces, usage_in_words
 from fer_kit.training.ema import Averages
@@ -33,6 +35,7 @@ def fit(
     teacher=None,
     tensorboard=False,
     callbacks=(),
+    about=None,
     **variant,
 ):
     """Train `model` on the Training faces by `recipe`, select on PublicTest, and return the `records.Run`.
@@ -58,10 +61,12 @@ def fit(
     with advice, when the GPU's memory does not suffice; OSError when the disk is full (the previous epoch
     is kept).
     """
+    _refuse_unknown(model, variant, about)
     recipe = replace(find_recipe(recipe), **({"epochs": epochs} if epochs else {}))
     learnt, selecting = choose_faces(faces, validation, recipe.without_twins)
     teachers = distillation.open_teachers(teacher, recipe)
-    run = records.begin(out, _config(model, variant, recipe, learnt, selecting, seed, teachers), retrain)
+    config = _config(model, about or variant, recipe, learnt, selecting, seed, teachers)
+    run = records.begin(out, config, retrain)
     if run.finished:
         print(f"Already trained: {run.summary}. To train again: retrain=True")
         return run
@@ -75,6 +80,23 @@ def fit(
     if ended:
         _finish(run, selecting)
     return run
+
+
+def _refuse_unknown(model, variant, about):
+    """Raise TypeError for a keyword that neither `fit` nor the network's builder has."""
+    of_the_builder = list(inspect.signature(zoo.build).parameters)[2:]  # without name and classes
+    if isinstance(model, str):
+        check_options("fit", variant, [*keywords(fit), *of_the_builder])
+        if about is not None:
+            raise TypeError(f"about={about!r} is for a Keras model; of {model!r} the record knows everything")
+        return
+    for name in variant:
+        if name in of_the_builder:
+            raise TypeError(
+                f"fit() has no option {name!r} for a Keras model, which is built already; "
+                "what its record has to say goes into about={...}"
+            )
+    check_options("fit", variant, keywords(fit))
 
 
 def _config(model, variant, recipe, learnt, selecting, seed, teachers=()):
@@ -95,7 +117,7 @@ def _prepare(model, variant, recipe, learnt, seed, precision):
     keras.utils.set_random_seed(seed)
     reason = "as it was built"
     if isinstance(model, str):
-        policy, reason = devices.choose_precision(precision, model in zoo.SEPARABLE)
+        policy, reason = devices.choose_precision(precision, zoo.find_architecture(model).separable)
         with devices.precision_policy(policy):
             model = zoo.build(model, len(learnt.names), **variant)
     print(f"Training {model.name} on {devices.describe()} in {precision_of(model)} ({reason})")

@@ -1,8 +1,9 @@
 """How to train: the recipes of the reports and the kit's own, as data that reads like the report."""
 
-import difflib
 from dataclasses import dataclass, fields, replace
 from itertools import chain
+
+from fer_kit.runtime.names import unknown
 
 
 @dataclass(frozen=True)
@@ -172,9 +173,7 @@ def find_recipe(recipe):
     if isinstance(recipe, Recipe):
         return recipe
     if recipe not in RECIPES:
-        near = difflib.get_close_matches(str(recipe), RECIPES, 1, 0.4)
-        hint = f"did you mean {near[0]!r}? There are" if near else "there are"
-        raise ValueError(f"no recipe {recipe!r}; {hint} {', '.join(RECIPES)}")
+        raise ValueError(unknown("recipe", recipe, RECIPES))
     return RECIPES[recipe]
 
 

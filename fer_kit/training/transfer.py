@@ -11,6 +11,7 @@ from keras.layers import BatchNormalization
 from fer_kit.data.balancing import with_copies
 from fer_kit.models.backbones import Backbone, classifier, feature_head
 from fer_kit.models.pretrained import load_model
+from fer_kit.runtime.names import check_options, keywords
 from fer_kit.training.features import Features
 from fer_kit.training.loop import fit
 from fer_kit.training.records import Run
@@ -39,14 +40,16 @@ def train_head(
     The record's config says which backbone, size and weights were used. Its best model is the whole of it,
     from uint8 faces to probabilities; the head alone stays beside it as head.keras.
     """
+    _check(train_head, options)
     if retrain:
         (Path(out) / "head.keras").unlink(missing_ok=True)
     if validation is not None:
         validation = Features(validation, backbone, cache)
     features = Features(with_copies(faces, copies, seed), backbone, cache)
     head = feature_head(backbone, len(faces.names), dropout, seed)
+    about = {**backbone.record, "dropout": dropout, "copies": copies}
     chosen = {"validation": validation, "seed": seed, "retrain": retrain, **options}
-    run = fit(head, features, recipe, out, **chosen, **backbone.record, dropout=dropout, copies=copies)
+    run = fit(head, features, recipe, out, **chosen, about=about)
     if run.finished:
         _complete(run, backbone, dropout)
     return run
@@ -84,6 +87,7 @@ def fine_tune(
 
     Raises ValueError for a run that has not finished, or that `train_head` did not make.
     """
+    _check(fine_tune, options)
     base = base if isinstance(base, Run) else Run.open(base)
     backbone, last = _open_base(base)
     tuned = classifier(backbone, len(last[1]), dropout, augmentation, seed)
@@ -91,7 +95,13 @@ def fine_tune(
     about = {**backbone.record, "layers": layers, "dropout": dropout, "augmentation": augmentation}
     about["started from"] = hashlib.sha256(last[0].tobytes()).hexdigest()[:16]
     unfreeze(backbone.network, layers)
-    return fit(tuned, faces, recipe, out, seed=seed, **options, **about)
+    return fit(tuned, faces, recipe, out, seed=seed, about=about, **options)
+
+
+def _check(function, options):
+    """Raise TypeError for an option that neither `function` nor `fit` has."""
+    known = [name for name in (*keywords(function), *keywords(fit)) if name != "about"]
+    check_options(function.__name__, options, known)
 
 
 def _open_base(base):

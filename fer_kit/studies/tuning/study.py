@@ -183,7 +183,8 @@ def _train(model, faces, recipe, setting, folder, seed, callbacks=(), **options)
         keras.utils.set_random_seed(seed)
         built = model(len(faces.names), **options)
         built.name = model.__name__  # Keras' own would count up, and the record not be found again
-        model, options = built, of_model
+        model = built
+        options = {"about": of_model}
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log.txt").open("a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         run = fit(model, faces, recipe, folder, seed=seed, callbacks=callbacks, **options)
