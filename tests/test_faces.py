@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from fer_kit.camera import detection
-from fer_kit.camera.boxes import clamp, overlap, shrink
+from fer_kit.camera.annotation import draw_faces
+from fer_kit.camera.boxes import clamp, overlap, shrink, to_rgb
 from fer_kit.camera.demo import FACE, LOOKS, moving_faces, portrait
 from fer_kit.camera.detection import Face, find_detector
-from fer_kit.camera.pipeline import FacePipeline, crop_faces, draw_faces, to_rgb
+from fer_kit.camera.pipeline import FacePipeline, crop_faces
 from fer_kit.data.emotions import EMOTIONS
 
 
@@ -176,6 +177,16 @@ def test_a_file_in_the_current_folder_is_not_taken_for_weights(tmp_path, monkeyp
         (tmp_path / name).write_bytes(b"a stranger's pickle")
     monkeypatch.chdir(tmp_path)
     assert len(find_detector("mtcnn")(portrait())) == 1
+
+
+def test_a_changed_mtcnn_finds_faces_uncompiled_and_says_so_once(mtcnn, monkeypatch):
+    from mtcnn.stages.base import StageBase
+
+    monkeypatch.delattr(StageBase, "model")
+    with pytest.warns(UserWarning, match="uncompiled") as warned:
+        uncompiled = find_detector("mtcnn")
+    assert len(warned) == 1
+    assert uncompiled(portrait())[0].box == mtcnn(portrait())[0].box
 
 
 def test_unknown_and_missing_detectors_say_what_to_do(monkeypatch):
