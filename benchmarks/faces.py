@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from fer_kit import build
-from fer_kit.camera.annotation import video
+from fer_kit.camera.annotation import draw_faces, video
 from fer_kit.camera.boxes import overlap
 from fer_kit.camera.demo import moving_faces
 from fer_kit.camera.detection import find_detector
-from fer_kit.camera.pipeline import FacePipeline, draw_faces
+from fer_kit.camera.pipeline import FacePipeline
 from fer_kit.camera.sources import frames
 from fer_kit.camera.tracking import FaceTracker
 from fer_kit.models.exporting import export, fast, load_exported

@@ -103,7 +103,7 @@ def bare_page(browser, site, host="localhost"):
     page.goto(f"http://{host}:{site}/")
     page.evaluate(
         """async (colours) => {
-            const { connect } = await import("/browser_camera.js");
+            const { connect } = await import("/browser.js");
             window.sent = [];
             window.camera = connect(document.body, colours, { send: (frame) => sent.push(frame) });
         }""",

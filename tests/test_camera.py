@@ -368,7 +368,7 @@ def ask(step, jpeg=None):
         jpeg = base64.b64encode(cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1]).decode()
     page, browser_camera = Page(), BrowserCamera(step)
     try:
-        browser_camera._answer(page, {"run": "r", "id": 7, "jpeg": jpeg}, [])
+        browser_camera.answer(page, {"run": "r", "id": 7, "jpeg": jpeg})
     finally:
         browser_camera.close()
         (answer,) = page.answers

@@ -6,30 +6,75 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fer_kit.camera.boxes import overlap
-from fer_kit.camera.pipeline import draw_faces
+from fer_kit.camera.boxes import overlap, to_rgb
 from fer_kit.data.emotions import COLOURS, EMOTIONS
 from fer_kit.runtime.quiet import quiet
 
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+WHITE = (255, 255, 255)
 VP8 = cv2.VideoWriter_fourcc(*"VP80")
 """Five times faster to write than VP9, and played by every browser."""
 LONGEST = 1280
 """Longer side in pixels of a video at most: few screens show more, and VP8 takes long enough for this."""
 
 
-def annotate(frame, results):
-    """Return a copy of `frame`, uint8 RGB (H, W, 3), with boxes, captions and bars for `FaceResult`s.
+def draw_faces(frame, results):
+    """Return a copy of a frame with a box and a caption for each face.
 
-    The bars of the seven probabilities, in the emotions' order and colours, stand beside the box; in a
-    crowd, where they would hide another face, they are left out.
+    Args:
+        frame: Any image that `to_rgb` takes.
+        results: A list of `FaceResult`, as `FacePipeline.step` returns it.
+
+    Returns:
+        uint8 RGB (H, W, 3). The box has the emotion's colour; the caption gives id, emotion and probability.
+    """
+    drawn = to_rgb(frame).copy()
+    unit = max(drawn.shape[:2]) / 640
+    thick = max(1, round(2 * unit))
+    for result in results:
+        x, y, width, height = result.box
+        cv2.rectangle(drawn, (x, y), (x + width, y + height), rgb(result.emotion), thick)
+        _draw_caption(drawn, result, unit, max(1, thick // 2))
+    return drawn
+
+
+def _draw_caption(drawn, result, unit, thick):
+    """Write id, emotion and probability on a bar above the face, or over its top at the frame's edge."""
+    text = f"{result.id} {result.emotion} {max(result.probabilities):.0%}"
+    colour = rgb(result.emotion)
+    brightness = np.dot(colour, (0.299, 0.587, 0.114))
+    ink = (0, 0, 0) if brightness > 150 else WHITE
+    (wide, high), base = cv2.getTextSize(text, FONT, 0.5 * unit, thick)
+    left = result.box[0]
+    top = max(result.box[1] - high - base - 2, 0)
+    cv2.rectangle(drawn, (left, top), (left + wide + 4, top + high + base + 2), colour, cv2.FILLED)
+    cv2.putText(drawn, text, (left + 2, top + high + 1), FONT, 0.5 * unit, ink, thick, cv2.LINE_AA)
+
+
+def rgb(emotion):
+    """Return an emotion's colour as (red, green, blue), ints 0-255."""
+    return tuple(bytes.fromhex(COLOURS[emotion].removeprefix("#")))
+
+
+def annotate(frame, results):
+    """Return a copy of a frame with boxes and captions as `draw_faces`, and bars of the probabilities.
+
+    The seven bars, in the emotions' order and colours, stand beside the box; in a crowd, where they would
+    hide another face, they are left out.
+
+    Args:
+        frame: Any image that `to_rgb` takes.
+        results: A list of `FaceResult`.
+
+    Returns:
+        uint8 RGB (H, W, 3).
     """
     drawn = draw_faces(frame, results)
     unit = max(drawn.shape[:2]) / 640
     taken = [result.box for result in results]
     for result in results:
-        panel = _free_place(
-            result.box, (round(110 * unit), round(13 * unit) * len(EMOTIONS)), taken, drawn.shape
-        )
+        size = (round(110 * unit), round(13 * unit) * len(EMOTIONS))
+        panel = _free_place(result.box, size, taken, drawn.shape)
         if panel:
             taken.append(panel)
             _draw_bars(drawn, panel, result.probabilities, unit)
@@ -50,18 +95,13 @@ def _free_place(box, size, taken, shape):
 def _draw_bars(drawn, panel, probabilities, unit):
     left, top, width, height = panel
     drawn[top : top + height, left : left + width] //= 2
+    text = left + round(3 * unit)
+    start = left + round(56 * unit)
     for k, (emotion, share) in enumerate(zip(EMOTIONS, probabilities, strict=True)):
         low = top + height * (k + 1) // len(EMOTIONS) - round(3 * unit)
-        spot, start = (left + round(3 * unit), low), left + round(56 * unit)
-        cv2.putText(
-            drawn, emotion, spot, cv2.FONT_HERSHEY_SIMPLEX, 0.35 * unit, (255, 255, 255), 1, cv2.LINE_AA
-        )
+        cv2.putText(drawn, emotion, (text, low), FONT, 0.35 * unit, WHITE, 1, cv2.LINE_AA)
         end = start + round(50 * unit * float(share))
-        cv2.rectangle(drawn, (start, low - round(7 * unit)), (end, low), _rgb(emotion), cv2.FILLED)
-
-
-def _rgb(emotion):
-    return tuple(bytes.fromhex(COLOURS[emotion][1:]))
+        cv2.rectangle(drawn, (start, low - round(7 * unit)), (end, low), rgb(emotion), cv2.FILLED)
 
 
 @contextlib.contextmanager
@@ -102,7 +142,9 @@ class _Webm:
         scale = min(1, LONGEST / max(shape[:2]))
         # Even sides, as VP8 wants them, and not tiny.
         self.size = tuple(max(16, round(n * scale) // 2 * 2) for n in shape[1::-1])
-        self.rate, self.written, self.last = rate, 0, None
+        self.rate = rate
+        self.written = 0
+        self.last = None
         with quiet():  # OpenCV remarks on every .webm that it had to choose a tag
             self.writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, VP8, rate, self.size)
         if not self.writer.isOpened():
@@ -116,7 +158,8 @@ class _Webm:
         for _ in range(late):
             self.writer.write(image if self.last is None else self.last)
         self.writer.write(image)
-        self.written, self.last = self.written + late + 1, image
+        self.written += late + 1
+        self.last = image
 
     def close(self):
         self.writer.release()
@@ -127,6 +170,7 @@ def _fitted(frame, size):
     scale = min(size[0] / frame.shape[1], size[1] / frame.shape[0])
     width, height = (max(1, round(n * scale)) for n in frame.shape[1::-1])
     fitted = np.zeros((size[1], size[0], 3), np.uint8)
-    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    left = (size[0] - width) // 2
+    top = (size[1] - height) // 2
     fitted[top : top + height, left : left + width] = cv2.resize(frame, (width, height))
     return fitted

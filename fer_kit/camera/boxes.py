@@ -65,14 +65,17 @@ def clamp(box, shape):
     if not np.isfinite(box).all():
         return None
     x, y, width, height = box
-    left, top = max(0, round(x)), max(0, round(y))
-    right, bottom = min(shape[1], round(x + width)), min(shape[0], round(y + height))
+    left = max(0, round(x))
+    top = max(0, round(y))
+    right = min(shape[1], round(x + width))
+    bottom = min(shape[0], round(y + height))
     return (left, top, right - left, bottom - top) if right > left and bottom > top else None
 
 
 def overlap(first, second):
     """Return how far two boxes overlap, 0-1: the area of both over that of either (Jaccard index, IoU)."""
-    (x, y, w, h), (u, v, b, a) = first, second
+    x, y, w, h = first
+    u, v, b, a = second
     width = min(x + w, u + b) - max(x, u)
     height = min(y + h, v + a) - max(y, v)
     both = max(0, width) * max(0, height)

@@ -99,14 +99,14 @@ function page(el) {
 }
 
 /* Puts button, status line and picture into `el`. Calls send(frame) for each frame, changed() at start and
-stop. Returns {start, stop, answer, running, told}; `told` is what the last stop said. */
+stop. Returns {start, stop, answer, running, ended}; `ended` is why the last run stopped: {why, failed}. */
 export function connect(el, colours, { send, changed = () => {} }) {
   const { button, status, canvas } = page(el);
   const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
   const pictures = Array.from({ length: IN_FLIGHT }, () => document.createElement("canvas"));
   const waiting = new Map(); // frames under way, by id: {picture, since}
   let run = null; // the name of this run; null while stopped
-  let stream, timer, id, seen, moved, told;
+  let stream, timer, id, seen, moved, ended;
   let answered = []; // when the last answers came, in ms
 
   const say = (text) => (status.textContent = text);
@@ -122,13 +122,13 @@ export function connect(el, colours, { send, changed = () => {} }) {
       opened = await openCamera();
       if (run === mine) {
         opened.getVideoTracks()[0].onended = () =>
-          run === mine && stop("The camera went away: unplugged, or taken by another program. Press Start to go on.");
+          run === mine && fail("The camera went away: unplugged, or taken by another program. Press Start to go on.");
         video.srcObject = opened;
         await video.play();
       }
     } catch (error) {
       release(opened);
-      if (run === mine) stop(explain(error));
+      if (run === mine) fail(explain(error));
       return;
     }
     if (run !== mine) return release(opened); // Stop was pressed meanwhile
@@ -140,7 +140,10 @@ export function connect(el, colours, { send, changed = () => {} }) {
     changed();
   }
 
-  function stop(text = "Stopped. The camera is released.") {
+  const stop = (text = "Stopped. The camera is released.") => end({ why: text, failed: false });
+  const fail = (text) => end({ why: text, failed: true });
+
+  function end(reason) {
     clearInterval(timer);
     release(stream);
     video.srcObject = stream = run = null;
@@ -149,7 +152,8 @@ export function connect(el, colours, { send, changed = () => {} }) {
     waiting.clear();
     button.textContent = "Start";
     canvas.style.display = "none";
-    say((told = text));
+    ended = reason;
+    say(ended.why);
     changed();
   }
 
@@ -177,7 +181,7 @@ export function connect(el, colours, { send, changed = () => {} }) {
     try {
       send({ run, id, jpeg: picture.toDataURL("image/jpeg", QUALITY).split(",")[1] });
     } catch (error) {
-      stop(`The kernel cannot be reached (${error.message}). Run the cell again.`);
+      fail(`The kernel cannot be reached (${error.message}). Run the cell again.`);
     }
   }
 
@@ -194,11 +198,11 @@ export function connect(el, colours, { send, changed = () => {} }) {
 
   button.onclick = () => (run ? stop() : start());
   stop("Nothing is filmed before you press Start.");
-  return { start, stop, answer, running: () => run !== null, told: () => told };
+  return { start, stop, answer, running: () => run !== null, ended: () => ended };
 }
 
 /* For Python that asks: next(answer) takes the answer to the last frame and promises the next frame, or
-{stopped: why} when there are no more. */
+{why, failed} when there are no more. */
 export function pull(el, colours) {
   const frames = [];
   let wake = () => {};
@@ -206,7 +210,7 @@ export function pull(el, colours) {
   const next = async (answer) => {
     if (answer) camera.answer(answer);
     while (camera.running() && !frames.length) await new Promise((resolve) => (wake = resolve));
-    return camera.running() ? frames.shift() : { stopped: camera.told() };
+    return camera.running() ? frames.shift() : camera.ended();
   };
   const close = () => {
     if (camera.running()) camera.stop();

@@ -3,7 +3,7 @@
     camera = BrowserCamera(pipeline.step)
     camera                                   # as the last line of a cell: shows it, with a Start button
 
-The other half of this module is browser_camera.js, which draws and tells people what went wrong.
+The other half of this module is browser.js, which draws and tells people what went wrong.
 """
 
 import base64
@@ -37,7 +37,7 @@ class BrowserCamera:
         if BrowserCamera._open:
             BrowserCamera._open.close()
         self.widget = _new_widget()
-        self.widget.on_msg(self._answer)
+        self.widget.on_msg(self.answer)
         BrowserCamera._open = self
 
     def close(self):
@@ -47,8 +47,11 @@ class BrowserCamera:
     def _repr_mimebundle_(self, **options):
         return self.widget._repr_mimebundle_(**options)
 
-    def _answer(self, widget, message, buffers):
-        """Answer a frame {run, id, jpeg}, whatever happens: the page sends no more than two at a time."""
+    def answer(self, widget, message, buffers=()):
+        """Answer a frame {run, id, jpeg} of the page through `widget.send`: {run, id, faces, error}.
+
+        It answers whatever happens, because the page sends a third frame only after the first is answered.
+        """
         answer = {"run": message.get("run"), "id": message.get("id"), "faces": [], "error": ""}
         try:
             with self._lock:
@@ -82,7 +85,7 @@ def in_words(faces):
     for face in plain:
         if not all(map(math.isfinite, face["probabilities"])):
             raise ValueError(
-                f"face {face['id']} has probabilities that are no numbers: {face['probabilities']}"
+                f"face {face['id']} has probabilities that are NaN or infinite: {face['probabilities']}"
             )
     return plain
 

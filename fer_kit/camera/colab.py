@@ -5,7 +5,7 @@
         camera.show(pipeline.step(frame))
 
 Colab's kernel cannot answer a widget while a cell runs, but a running cell can ask the page for a frame and
-wait for it (google.colab.output.eval_js). The page is the one of JupyterLab: browser_camera.js.
+wait for it (google.colab.output.eval_js). The page is the one of JupyterLab: browser.js.
 """
 
 import base64
@@ -38,7 +38,7 @@ class ColabCamera:
         try:
             from google.colab import output
         except ImportError as error:
-            message = "this is not Google Colab; in JupyterLab take browser_camera.BrowserCamera"
+            message = "this is not Google Colab; in JupyterLab take camera.BrowserCamera"
             raise ImportError(message) from error
         self._run = output.eval_js
         self._answer = None
@@ -58,5 +58,5 @@ class ColabCamera:
                 yield time.monotonic() - start, decode(base64.b64decode(sent["jpeg"]))
         finally:
             self._run("ferKitCamera.close()")
-        if not sent["stopped"].startswith("Stopped"):
-            raise OSError(sent["stopped"])
+        if sent["failed"]:
+            raise OSError(sent["why"])

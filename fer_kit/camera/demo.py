@@ -10,7 +10,8 @@ import numpy as np
 
 from fer_kit.camera.boxes import clamp
 
-WIDTH, HEIGHT = 640, 480
+WIDTH = 640
+HEIGHT = 480
 FACE = (180, 61, 86, 110)
 """The face in the portrait as MTCNN boxes it: x, y, width, height in pixels."""
 HEAD = (222, 112, 82, 104)
@@ -54,7 +55,8 @@ def moving_faces(frames=90, faces=1, speed=3.0, covered=(0, 0), dark=(0, 0), cut
             )
             boxes[0] = None
         if number in range(*dark):
-            frame[:], boxes = 0, [None] * faces
+            frame[:] = 0
+            boxes = [None] * faces
         yield frame, boxes
 
 
@@ -62,13 +64,15 @@ class _Scene:
     """A background and heads that each swing in a lane of their own."""
 
     def __init__(self, heads, speed, seed):
-        self.heads, self.speed = heads, speed
+        self.heads = heads
+        self.speed = speed
         chance = np.random.default_rng(seed)
         self.background = _background(chance)
         self.phases = chance.uniform(0, 2 * np.pi, (len(heads), 2))
 
     def at(self, number, first_is_away):
-        frame, lane = self.background.copy(), WIDTH / len(self.heads)
+        frame = self.background.copy()
+        lane = WIDTH / len(self.heads)
         boxes = []
         for k, (head, mask, face) in enumerate(self.heads):
             room = np.array([max(lane - head.shape[1], 24), HEIGHT - head.shape[0]]) / 2
@@ -99,14 +103,17 @@ def _background(chance):
 def _head(size, brightness, mirrored):
     """The head cut from the portrait: pixels float32 (h, w, 3), mask (h, w, 1) 0-1, box of the face in it."""
     x, y, across, down = HEAD
-    left, top = x - across, y - down
+    left = x - across
+    top = y - down
     pixels = portrait()[top : y + down, left : x + across].astype(np.float32) * brightness
     rows, columns = np.mgrid[-1 : 1 : pixels.shape[0] * 1j, -1 : 1 : pixels.shape[1] * 1j]
     mask = np.clip((1 - np.hypot(rows, columns)) / 0.15, 0, 1).astype(np.float32)
     u, v, width, height = FACE
     box = np.array([u - left, v - top, width, height])
     if mirrored:
-        pixels, mask, box[0] = pixels[:, ::-1], mask[:, ::-1], pixels.shape[1] - box[0] - width
+        pixels = pixels[:, ::-1]
+        mask = mask[:, ::-1]
+        box[0] = pixels.shape[1] - box[0] - width
     shape = [round(n * size) for n in pixels.shape[1::-1]]
     pixels, mask = (cv2.resize(np.ascontiguousarray(part), shape) for part in (pixels, mask))
     return np.clip(pixels, 0, 255), mask[..., None], np.round(box * size).astype(int)
@@ -118,6 +125,8 @@ def _paste(frame, head, mask, corner):
     if box is None:
         return
     x, y, width, height = box
-    rows, columns = (slice(a - c, a - c + n) for a, c, n in ((y, corner[1], height), (x, corner[0], width)))
-    under, part = frame[y : y + height, x : x + width], mask[rows, columns]
+    rows = slice(y - corner[1], y - corner[1] + height)
+    columns = slice(x - corner[0], x - corner[0] + width)
+    under = frame[y : y + height, x : x + width]
+    part = mask[rows, columns]
     under[:] = (part * head[rows, columns] + (1 - part) * under).astype(np.uint8)

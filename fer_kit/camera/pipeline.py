@@ -1,4 +1,4 @@
-"""From a frame to emotions: find and follow the faces, crop them as FER-2013 does, classify, smooth, draw."""
+"""From a frame to emotions: find and follow the faces, crop them as FER-2013 does, classify, smooth."""
 
 from dataclasses import dataclass
 
@@ -8,22 +8,27 @@ import numpy as np
 from fer_kit.camera.boxes import to_rgb
 from fer_kit.camera.identities import Smoother
 from fer_kit.camera.tracking import FaceTracker
-from fer_kit.data.emotions import COLOURS, EMOTIONS
+from fer_kit.data.emotions import EMOTIONS
 from fer_kit.data.faceset import SIZE
 
-__all__ = ["FacePipeline", "FaceResult", "crop_faces", "draw_faces", "to_rgb"]
-
 MARGIN = 0.0
-"""Room around a box on each side, in shares of its longer side. FER-2013 was cut by a detector, with none,
-and a network trained on it gets worse with every bit of room it has not seen (lesson 12 measures it)."""
+"""Room around a box on each side, as a fraction of its longer side. FER-2013 was cropped by a detector,
+with none, and a network trained on it gets worse with every bit of room it has not seen (see lesson 12)."""
 
 
 def crop_faces(frame, faces, margin=MARGIN):
-    """Return the faces of a frame as uint8 grey (N, 48, 48), cropped as in FER-2013.
+    """Return the faces of a frame, cropped as in FER-2013.
 
-    `frame` is any image `to_rgb` takes; `faces` a list of `Face`. Each crop is a square around the centre
-    of the box, with `margin` on each side in shares of its longer side, turned so that the eyes are level
-    where there are landmarks. What lies outside the frame repeats its edge.
+    Each crop is a square around the centre of the box, turned so that the eyes are level where there are
+    landmarks. Outside the frame its edge is repeated.
+
+    Args:
+        frame: Any image that `to_rgb` takes.
+        faces: A list of `Face`.
+        margin: Room on each side of the box, as a fraction of its longer side; below 0 cuts into the face.
+
+    Returns:
+        uint8 grey (N, 48, 48), 0-255, in the order of `faces`.
     """
     grey = cv2.cvtColor(to_rgb(frame), cv2.COLOR_RGB2GRAY)
     crops = [_crop(grey, face, margin) for face in faces]
@@ -70,9 +75,16 @@ class FaceResult:
 class FacePipeline:
     """The whole of zhao-fig1 for expressions: `results = pipeline.step(frame)` for each frame of a video.
 
-    `classify` is the student's one function: given faces uint8 (N, 48, 48) it returns probabilities (N, 7)
-    in the order of `EMOTIONS`. `detector` and `track` are those of `FaceTracker`, `past` the weight of the
-    past in the smoothing (`Smoother`).
+    Args:
+        classify: Your function: it takes faces, uint8 grey (N, 48, 48), and returns probabilities (N, 7) in
+            the order of `EMOTIONS`.
+        detector: A name for `find_detector`, or a function from a frame to a list of `Face`.
+        track: For how many frames faces are tracked after a detection; 0 detects in every frame.
+        past: Weight of the past in the smoothing, from 0 (none) to below 1; see `Smoother`.
+
+    Raises:
+        ImportError: A package or a part of OpenCV is missing; the message says what to install.
+        ValueError: There is no such detector, or `past` is out of range.
     """
 
     def __init__(self, classify, detector="mtcnn", track=5, past=0.7):
@@ -118,22 +130,3 @@ def probabilities_of(classify, crops):
             f"{expected} from 0 to 1; it returned {answer.min():g} to {answer.max():g}: end with a softmax"
         )
     return answer
-
-
-def draw_faces(frame, results):
-    """Return a copy of `frame` with a box in the emotion's colour and a caption for each `FaceResult`."""
-    drawn = to_rgb(frame).copy()
-    size = max(drawn.shape[:2]) / 640
-    line, font = max(1, round(2 * size)), cv2.FONT_HERSHEY_SIMPLEX
-    for result in results:
-        colour = tuple(int(COLOURS[result.emotion][i : i + 2], 16) for i in (1, 3, 5))
-        x, y, width, height = result.box
-        cv2.rectangle(drawn, (x, y), (x + width, y + height), colour, line)
-        caption = f"{result.id} {result.emotion} {max(result.probabilities):.0%}"
-        ink = (0, 0, 0) if np.dot(colour, (0.299, 0.587, 0.114)) > 150 else (255, 255, 255)
-        (wide, high), base = cv2.getTextSize(caption, font, 0.5 * size, max(1, line // 2))
-        top = max(y - high - base - 2, 0)
-        cv2.rectangle(drawn, (x, top), (x + wide + 4, top + high + base + 2), colour, cv2.FILLED)
-        spot = (x + 2, top + high + 1)
-        cv2.putText(drawn, caption, spot, font, 0.5 * size, ink, max(1, line // 2), cv2.LINE_AA)
-    return drawn

@@ -3,7 +3,7 @@
     for seconds, frame in frames("holiday.mp4"):
         results = pipeline.step(frame)
 
-The cameras of a browser, which Python cannot open, are in browser_camera and colab_camera.
+The cameras of a browser, which Python cannot open, are in browser and colab.
 """
 
 import contextlib
@@ -20,7 +20,8 @@ import numpy as np
 
 from fer_kit.camera.demo import moving_faces
 
-DEMO_FRAMES, DEMO_RATE = 250, 25.0
+DEMO_FRAMES = 250
+DEMO_RATE = 25.0
 PATIENCE = 1.0
 """Seconds for which a camera may give no picture before it counts as gone; some stumble for a moment."""
 
@@ -45,16 +46,23 @@ class Frames:
 
 
 def frames(source="demo"):
-    """Return the `Frames` of a source.
+    """Return the frames of a source, to loop over: `for seconds, frame in frames("holiday.mp4")`.
 
-    `source`: a picture, turned upright as its EXIF says; a folder, whose pictures come in the order of their
-    names, and whose other files are counted and left out; a video file; 0 or another number for a camera of
-    this computer; or "demo", ten seconds of three moving faces. A camera is opened when the loop begins and
-    released when it ends, however it ends.
+    A camera is opened when the loop begins and released when it ends, however it ends. A video that ends
+    early and a damaged picture in a folder give a warning.
 
-    Raises FileNotFoundError for a path that does not exist, ValueError for a file that is neither picture nor
-    video and for a folder without pictures. While looping, a camera raises OSError when it cannot be opened
-    or stops giving pictures; a video that ends early, or a damaged picture in a folder, gives a warning.
+    Args:
+        source: A picture, turned upright as its EXIF says; a folder, whose pictures come in the order of
+            their names, and whose other files are counted and left out; a video file; 0 or another number
+            for a camera of this computer; or "demo", ten seconds of three moving faces.
+
+    Returns:
+        `Frames`: pairs of seconds (float) and frame, uint8 RGB (H, W, 3).
+
+    Raises:
+        FileNotFoundError: There is no such path.
+        ValueError: The file is neither picture nor video, or the folder has no pictures.
+        OSError: While looping: the camera cannot be opened or stops giving pictures.
     """
     if source == "demo":
         return Frames("the demo video", "video", _demo, DEMO_FRAMES, DEMO_RATE)
@@ -96,10 +104,12 @@ def _folder(path):
     files = sorted(entry for entry in path.iterdir() if entry.is_file())
     pictures = [file for file in files if _is_picture(file)]
     count = len(files) - len(pictures)
-    others = f"{count} other file" + "s" * (count != 1)
+    others = "1 other file" if count == 1 else f"{count} other files"
     if not pictures:
         raise ValueError(f"there are no pictures in {path}, and {others}")
-    name = f"{len(pictures)} pictures in {path}" + f" ({others} left out)" * (len(pictures) < len(files))
+    name = f"{len(pictures)} pictures in {path}"
+    if count:
+        name += f" ({others} left out)"
     return Frames(name, "pictures", partial(_pictures, pictures), len(pictures), 1.0)
 
 
@@ -119,7 +129,8 @@ def _video(path):
             raise ValueError(
                 f"{path} is no picture and no video that OpenCV can read, or its beginning is damaged"
             )
-        rate, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     rate = rate if 1 <= rate <= 240 else 25.0  # recordings of a browser have no rate, or one of 1000
     count = count if count > 0 else None
     return Frames(str(path), "video", partial(_read_video, path, rate, count), count, rate)
@@ -143,7 +154,8 @@ def _camera(index):
                 "(see the computer's privacy settings). The source demo needs no camera"
             )
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # else every frame is as late as the buffer is long
-        start, failing = time.monotonic(), None
+        start = time.monotonic()
+        failing = None
         while failing is None or time.monotonic() - failing < PATIENCE:
             ok, image = capture.read()
             if ok:

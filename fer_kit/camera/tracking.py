@@ -37,17 +37,25 @@ class TrackedFace(Face):
 class FaceTracker:
     """The faces of a video, frame by frame: `for frame in frames: faces = tracker.update(frame)`.
 
-    `detector` is a name for `find_detector`, or a callable from a frame to a list of `Face`. KCF (Henriques
-    et al. 2015) follows each face for `track` frames after a detection (zhao: 5); 0 detects in every frame.
-    A face that is lost, drifts or is covered makes the detector look at once. One that is not seen keeps its
-    id for `patience` frames. A cut forgets all faces. Raises ImportError when OpenCV lacks KCF.
+    A face that is lost, drifts or is covered makes the detector look at once. A cut forgets all faces.
+
+    Args:
+        detector: A name for `find_detector`, or a function from a frame to a list of `Face`.
+        track: For how many frames KCF (Henriques et al. 2015) follows each face after a detection (zhao: 5);
+            0 detects in every frame.
+        patience: For how many frames a face that is not seen keeps its id.
+
+    Raises:
+        ImportError: OpenCV lacks KCF, or the detector's package is missing; the message says what to install.
+        ValueError: There is no detector of this name.
     """
 
     def __init__(self, detector="mtcnn", track=5, patience=30):
         self.detector = find_detector(detector) if isinstance(detector, str) else detector
         if track and not hasattr(cv2, "TrackerKCF"):
             raise ImportError(opencv_advice("KCF tracker"))
-        self.track, self.patience = track, patience
+        self.track = track
+        self.patience = patience
         self.tracks = []
         self._next_id = 1
         self._frames_since = None  # the last detection; None when the next frame must be detected
@@ -58,12 +66,14 @@ class FaceTracker:
         frame = to_rgb(frame)
         look = _Look(frame)
         for track in self.tracks:
-            track.missing += track.missing > 0
+            if track.missing:
+                track.missing += 1
         if look.is_dark:
             self._lose_all()
         else:
             if not look.same_scene_as(self._scene):
-                self.tracks, self._frames_since = [], None
+                self.tracks = []
+                self._frames_since = None
             self._scene = look.thumbnail
             if not self._follow(look):
                 self._detect(frame, look)
@@ -129,11 +139,14 @@ class _Track:
     """One face: where it is, its KCF, how it looked when it was detected, since when it is missing."""
 
     def __init__(self, number):
-        self.id, self.missing = number, 0
+        self.id = number
+        self.missing = 0
 
     def begin(self, face, look, follow):
         self.face = TrackedFace(face.box, face.confidence, face.landmarks, self.id)
-        self.start, self.missing, self.kcf = self.face, 0, None
+        self.start = self.face
+        self.missing = 0
+        self.kcf = None
         self.start_box = box = look.box(face.box)
         self.looks = look.face(box)
         if follow and min(box[2:]) >= LEAST_SIDE:
@@ -163,6 +176,7 @@ class _Track:
 
 def _correlation(first, second):
     """Pearson's correlation of two images of one size, -1 to 1; 0 when either is flat."""
-    first, second = first - first.mean(), second - second.mean()
+    first = first - first.mean()
+    second = second - second.mean()
     length = np.sqrt((first**2).sum() * (second**2).sum())
     return float((first * second).sum() / length) if length > 1e-6 else 0.0
