@@ -68,6 +68,17 @@ def badges(_options):
     print("\n".join(map(str, changed)) or "All badges and clone lines are right.")
 
 
+def animation(options):
+    """Make the moving picture of the README anew.
+
+    Lets the demo run over a public-domain portrait and drawn people, and writes a GIF of it.
+    """
+    from maintain.animation import animation as make
+
+    seen = make(options.out)
+    print(f"{options.out}, {options.out.stat().st_size / 1024:.0f} KiB: {seen}")
+
+
 RUN = argument("run", metavar="RUN", help="the folder of the run")
 
 COMMANDS = {
@@ -76,6 +87,7 @@ COMMANDS = {
     guide: [argument("times", nargs="*", metavar="FILE", help="a times.json that `run` left")],
     ship: [RUN, argument("name", metavar="NAME", help="the name to load it by"), DATA],
     badges: [],
+    animation: [argument("--out", metavar="FILE", type=Path, default="figures/demo.gif", help="%(default)s")],
 }
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`python -m maintain animation`: the moving picture at the top of the README, made by the demo itself.
 
-A public-domain portrait and two people that the kit draws, whose faces go from one emotion to the next; boxes,
-labels and bars are what the shipped kit-small says of them. Nobody's picture but NASA's is needed.
+A public-domain portrait and two people that the kit draws, whose faces go from one emotion to the next;
+boxes, labels and bars are what the shipped kit-small says of them. Nobody's picture but NASA's is needed.
 """
 
 import cv2
