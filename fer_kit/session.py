@@ -20,7 +20,7 @@ from fer_kit.runtime.quiet import quiet
 HARDWARE_TYPE = "application/vnd.fer-kit.hardware+json"
 """Media type under which a notebook's output carries what `check_hardware` found."""
 
-EXTRAS = ("fetch", "classical", "tuning", "faces", "camera")
+EXTRAS = ("fetch", "classical", "tuning", "faces", "camera", "transfer")
 """The extras that lessons need, beside what the kit itself needs."""
 
 IMPORT_NAMES = {

