@@ -107,8 +107,8 @@ def test_unusual_folder_names_are_mapped_and_reported(src, tmp_path):
     cv2.imwrite(str(src / "contempt" / "1.png"), np.zeros((48, 48), np.uint8))
     balanced = balance_train_folder(src, tmp_path / "out", target=3)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(EMOTIONS)
-    assert any("Happiness" in note for note in balanced.notes)
-    assert any("contempt" in note for note in balanced.notes)
+    assert any("Happiness" in note.text for note in balanced.notes)
+    assert any("contempt" in note.text for note in balanced.notes)
 
 
 def test_two_images_of_one_name_are_not_made_one(src, tmp_path):

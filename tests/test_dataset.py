@@ -93,7 +93,7 @@ def test_unusual_spellings_are_mapped_and_reported(folder, spelling):
         (folder / part / "angry").rename(folder / part / spelling)
     faces = load_faces(folder)
     assert (faces.counts() == 3).all().all()
-    assert f"the folder {spelling!r} is read as angry" in faces.notes
+    assert f"the folder {spelling!r} is read as angry" in [str(note) for note in faces.notes]
 
 
 def test_label_order_is_the_csvs_not_the_folders(folder):
@@ -111,7 +111,7 @@ def test_colour_large_and_16_bit_images_are_converted_with_a_count(folder):
     faces = load_faces(folder)
     added = [name.endswith(("_a.png", "_b.png", "_c.png", "_d.png")) for name in faces.files]
     assert sorted(set(faces.images[added].ravel().tolist())) == [90, 91, 92, 93]
-    notes = " ".join(faces.notes)
+    notes = " ".join(map(str, faces.notes))
     assert "2 images were colour" in notes
     assert "1 images were 64x96 pixels" in notes
     assert "1 images were 16-bit" in notes
@@ -126,7 +126,7 @@ def test_unreadable_images_and_other_files_are_left_out_with_a_count(folder):
     cv2.imwrite(str(folder / "train/contempt/Training_1.png"), np.zeros((48, 48), np.uint8))
     faces = load_faces(folder)
     assert len(faces) == 63
-    notes = " ".join(faces.notes)
+    notes = " ".join(map(str, faces.notes))
     assert "2 unreadable images left out, the first is train/sad/Training_x.jpg" in notes
     assert "1 .txt files" in notes
     assert "'contempt', which names none of the seven emotions" in notes

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_kit.data.doctor import examine, examine_path, likely_wrong_labels
+from fer_kit.data.doctor.checks import check_loading
 from fer_kit.data.doctor.match import match
 from fer_kit.data.doctor.near_duplicates import close_pairs, dhash, nearest
 from fer_kit.data.doctor.quality import is_blank, measure
 from fer_kit.data.doctor.signatures import REFERENCE, Signatures
-from fer_kit.data.faceset import FaceSet
+from fer_kit.data.faceset import FaceSet, Note
 from fer_kit.data.sample.people import draw_sample
 
 
@@ -269,10 +270,27 @@ def test_duplicates_twins_and_blanks_are_counted(original, stranger):
 
 
 def test_an_empty_emotion_and_loading_notes_are_findings(original, stranger):
-    faces = replace(original[original.labels != 1], notes=("3 images were colour, converted to grey 48x48",))
+    faces = replace(original[original.labels != 1], notes=(Note("converted", "3 images were colour"),))
     report = examine(faces, stranger)
     assert "no faces for disgust" in messages(report, "empty-emotion")
     assert "3 images were colour" in messages(report, "loading")
+
+
+@pytest.mark.parametrize(
+    ("kind", "severities"),
+    [
+        ("missing", []),
+        ("left out", ["warning"]),
+        ("converted", ["warning"]),
+        ("assumed", ["note"]),
+        ("about", ["note"]),
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["a", "2 unreadable skipped, converted, left out", "Training has no faces for sad"]
+)
+def test_notes_are_judged_by_their_kind_and_never_by_their_words(kind, severities, text):
+    assert [finding.severity for finding in check_loading([Note(kind, text)])] == severities
 
 
 def test_likely_wrong_labels_are_the_ones_we_spoilt():

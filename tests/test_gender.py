@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import fer_kit
 from fer_kit.data.faceset import FaceSet
 from fer_kit.data.loading import find_dataset
-from fer_kit.data.sample.hair import HAIR, draw_hair_sample
+from fer_kit.data.sample.people import HAIR, draw_hair_sample
 from fer_kit.data.utkface import GENDERS
 from fer_kit.evaluation import metrics
 from fer_kit.evaluation.scores import Scores
@@ -41,7 +41,7 @@ def utkface(names, images=None, labels=None):
 def test_drawn_faces_are_repeatable_and_say_what_they_are(drawn):
     again = gender.split_by_hash(draw_hair_sample(600))
     assert again.fingerprint == drawn.fingerprint
-    assert drawn.names == HAIR and "not gender" in drawn.notes[0]
+    assert drawn.names == HAIR and "not gender" in drawn.notes[0].text
     known = gender.traits(drawn)
     assert set(known.lines) == {"smooth", "lined"}
     assert 0.1 < (known.skin == "dark").mean() < 0.2
@@ -74,7 +74,7 @@ def test_a_lighter_copy_of_a_held_out_face_is_left_out():
     images[rows[1]] = images[rows[0]] + 30
     faces = gender.split_by_hash(utkface(names, images))
     assert names[rows[0]] in faces.files and names[rows[1]] not in faces.files
-    assert "1 faces left out that look the same" in faces.notes[-1]
+    assert "1 faces left out that look the same" in faces.notes[-1].text
 
 
 def test_finds_utkface_beside_fer2013_and_draws_without(tmp_path, monkeypatch, capsys):

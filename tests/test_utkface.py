@@ -27,7 +27,7 @@ def test_reads_gender_age_and_group_and_counts_what_it_skips(tmp_path):
     faces = load_utkface(archive(tmp_path, names))
     assert faces.names == ("male", "female")
     assert faces.labels.tolist() == [0, 1]
-    assert "1 files whose names lack a field left out, the first is UTKFace/39_1_2017" in faces.notes[0]
+    assert "1 files whose names lack a field left out, the first is UTKFace/39_1_2017" in faces.notes[0].text
     table = people(faces)
     assert table["age"].tolist() == [25, 61]
     assert table["group"].tolist() == ["Asian", "other"]
@@ -46,4 +46,4 @@ def test_real_archive(real_archive):
         pytest.skip(f"no UTKFace at {path}")
     faces = load_utkface(path)
     assert len(faces) == 23704
-    assert "3 files" in faces.notes[0]
+    assert "3 files" in faces.notes[0].text

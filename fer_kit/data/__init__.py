@@ -3,8 +3,9 @@
 emotions   the seven emotions, their colours, the three usages
 faceset    FaceSet: images, labels, usages and names, and its subsets
 loading    load_faces: from an archive, a folder, a csv or nothing to a FaceSet
-layout     which file of a dataset is which emotion and usage; images: from files to faces
-archive    reading a zip without unpacking it; csv: reading fer2013.csv
+layout     from files to faces: which emotion and usage each file is, and its pixels
+archive    reading a zip without unpacking it
+csv        reading fer2013.csv
 fetch      downloading FER-2013
 augment    hejslet's and murphy's augmentation; Keras layers; class weights
 balancing  equally many faces of every emotion

@@ -12,7 +12,8 @@ MAX_IMAGE_BYTES = 20_000_000
 
 _CENTRAL = struct.Struct("<I6H3I5H2I")  # one entry of a zip's central directory, 46 bytes
 _END = struct.Struct("<I4H2IH")  # the end record, 22 bytes
-_STORED, _DEFLATED = 0, 8
+_STORED = 0
+_DEFLATED = 8
 
 
 class ZipImages:
@@ -68,12 +69,12 @@ class ZipImages:
         place = start
         for _ in range(count):
             entry = _CENTRAL.unpack_from(self._data, place)
-            flags, method, crc, compressed, size = entry[3], entry[4], *entry[7:10]
-            names, extra, comment, offset = *entry[10:13], entry[16]
-            raw = self._data[place + 46 : place + 46 + names]
+            _, _, _, flags, method, _, _, crc, compressed, size, *lengths, _, _, _, offset = entry
+            start = place + _CENTRAL.size
+            place = start + sum(lengths)  # of the name, of extra fields and of a comment
+            raw = self._data[start : start + lengths[0]]
             name = raw.decode("utf-8" if flags & 0x800 else "cp437", "replace").replace("\\", "/")
             yield name, (size, compressed, method, crc, offset)
-            place += 46 + names + extra + comment
 
     def _slow_listing(self):
         with zipfile.ZipFile(self.path) as archive:

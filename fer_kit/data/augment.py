@@ -8,12 +8,20 @@ import numpy as np
 
 
 def augment_face(face, rng):
-    """Return a randomly changed copy of one face, as in hejslet-augment.
+    """Change a copy of one face at random, as in hejslet-augment.
 
     Rotates by up to 15 degrees, mirrors every second face, zooms by 0.95 to 1.08, changes contrast by
-    0.9 to 1.1 and brightness by up to 8 grey levels, and adds noise of 3 grey levels to three faces in
-    ten. `face` is uint8 (H, W), 0-255, and stays untouched; `rng` is a `numpy.random.Generator`.
-    Returns uint8 (H, W), 0-255. Raises ValueError for another shape or dtype.
+    0.9 to 1.1 and brightness by up to 8 grey levels, and adds noise of 3 grey levels to three faces in ten.
+
+    Args:
+        face: uint8 (H, W), 0-255; it stays as it is.
+        rng: a `numpy.random.Generator`.
+
+    Returns:
+        The copy, uint8 (H, W), 0-255.
+
+    Raises:
+        ValueError: `face` has another shape or dtype.
     """
     out = rotate(_checked(face), rng.uniform(-15, 15))
     if rng.random() < 0.5:
@@ -26,7 +34,15 @@ def augment_face(face, rng):
 
 
 def rotate(face, angle):
-    """Turn a face (H, W) about its middle by `angle` degrees, anticlockwise; corners mirror the face."""
+    """Turn a face about its middle; the corners are filled with the face mirrored at its edges.
+
+    Args:
+        face: (H, W), any dtype that OpenCV takes.
+        angle: degrees, anticlockwise.
+
+    Returns:
+        The turned face, of the same shape and dtype.
+    """
     import cv2
 
     height, width = face.shape
@@ -35,9 +51,16 @@ def rotate(face, angle):
 
 
 def zoom(face, factor):
-    """Enlarge (`factor` above 1) or shrink a face (H, W) about its middle, keeping its shape.
+    """Enlarge or shrink a face about its middle, keeping its shape.
 
-    What grows over the edge is cropped; what is missing after shrinking mirrors the face.
+    What grows over the edge is cropped; what is missing after shrinking is filled with the mirrored face.
+
+    Args:
+        face: (H, W), any dtype that OpenCV takes.
+        factor: above 1 to enlarge, below 1 to shrink.
+
+    Returns:
+        The zoomed face, of the same shape and dtype.
     """
     import cv2
 
@@ -47,25 +70,36 @@ def zoom(face, factor):
     top, left = (max(0, extra) // 2 for extra in (size[1] - height, size[0] - width))
     scaled = scaled[top : top + height, left : left + width]
     missing = height - scaled.shape[0], width - scaled.shape[1]
-    above, before = missing[0] // 2, missing[1] // 2
+    above = missing[0] // 2
+    before = missing[1] // 2
     return cv2.copyMakeBorder(
         scaled, above, missing[0] - above, before, missing[1] - before, cv2.BORDER_REFLECT_101
     )
 
 
 def augment_disgust(face, rng):
-    """Return a randomly changed copy of one face, as in murphy-disgust-aug.
+    """Change a copy of one face at random, as in murphy-disgust-aug.
 
     Rotates by up to 20 degrees, shifts by up to a tenth of the width and of the height, shears by up to
     0.1, zooms each axis by 0.9 to 1.1 and mirrors every second face, all in one warp, so that the face is
     interpolated once; edges repeat their last pixel. The report says "10 degrees" of shear and shift
-    alike; 0.1 is read as a fraction. `face` is uint8 (H, W), 0-255; `rng` is a
-    `numpy.random.Generator`. Returns uint8 (H, W). Raises ValueError for another shape or dtype.
+    alike; 0.1 is read as a fraction.
+
+    Args:
+        face: uint8 (H, W), 0-255; it stays as it is.
+        rng: a `numpy.random.Generator`.
+
+    Returns:
+        The copy, uint8 (H, W), 0-255.
+
+    Raises:
+        ValueError: `face` has another shape or dtype.
     """
     import cv2
 
     height, width = _checked(face).shape
-    angle, shear = np.deg2rad(rng.uniform(-20, 20)), rng.uniform(-0.1, 0.1)
+    angle = np.deg2rad(rng.uniform(-20, 20))
+    shear = rng.uniform(-0.1, 0.1)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     turn = turn @ [[1, shear], [0, 1]] @ np.diag(rng.uniform(0.9, 1.1, 2))
     if rng.random() < 0.5:
@@ -77,16 +111,23 @@ def augment_disgust(face, rng):
 
 
 def augmentation_layers(strength="hejslet", seed=None):
-    """Return a list of Keras layers that augment while a model trains and do nothing otherwise.
+    """Build Keras layers that augment while a model trains and do nothing otherwise.
 
     They stand at the front of a model: float (B, H, W, 1) in 0-255 goes in and comes out. `model.predict`
     switches them off; a model called as a function needs `training=False` to do so. They compute in
     float32 also under mixed precision, which would round positions and grey levels.
 
-    `strength`: "hejslet" (`augment_face` without its noise, and with contrast about each face's own
-    mean), "murphy" (`augment_disgust`), "light" (mirror and shift, as Pramerdorfer & Kampel 2016) or
-    "strong" (mirror, turn, shift, zoom, contrast, erased patches; it needs more than a hundred epochs).
-    `seed` makes the layers repeatable. Raises ValueError for another `strength`.
+    Args:
+        strength: "hejslet" (`augment_face` without its noise, and with contrast about each face's own mean),
+            "murphy" (`augment_disgust`), "light" (mirror and shift, as Pramerdorfer & Kampel 2016) or
+            "strong" (mirror, turn, shift, zoom, contrast, erased patches; it needs over a hundred epochs).
+        seed: makes the layers repeatable.
+
+    Returns:
+        A list of Keras layers.
+
+    Raises:
+        ValueError: `strength` is none of the four.
     """
     import keras
 
@@ -132,11 +173,19 @@ _LAYERS = {
 
 
 def class_weights(faces):
-    """Return {label: weight}, each emotion's weight in the loss, for `model.fit(class_weight=...)`.
+    """Weigh each emotion in the loss, so that rare ones count as much as common ones (murphy-weights).
 
-    The weight is N / (emotions * faces of this emotion), scikit-learn's "balanced" formula
-    (murphy-weights; the report gives no numbers): the mean weight over all faces is 1. Raises
-    ValueError when an emotion has no face.
+    The weight is N / (emotions * faces of this emotion), scikit-learn's "balanced" formula (the report gives
+    no numbers): the mean weight over all faces is 1.
+
+    Args:
+        faces: the FaceSet that a model is to learn from.
+
+    Returns:
+        {label: weight}, for `model.fit(class_weight=...)`.
+
+    Raises:
+        ValueError: an emotion has no face.
     """
     counts = np.bincount(faces.labels, minlength=len(faces.names))
     if not counts.all():

@@ -15,17 +15,27 @@ _MARK = " augmented "
 
 
 def balance(faces, target=5000, seed=0):
-    """Return a FaceSet with exactly `target` faces of every emotion (hejslet-balance).
+    """Balance Training faces: exactly as many of one emotion as of another (hejslet-balance).
 
-    Of an emotion with more, `target` random faces stay. An emotion with fewer keeps them all and gains
-    copies of random ones through `augment_face`, whose `files` end in " augmented 1" and so on. Takes
-    Training faces only. Raises ValueError for others, for an emotion without a face and for a `target`
-    below 1.
+    Of an emotion with more than `target`, that many random faces stay. An emotion with fewer keeps them all
+    and gains copies of random ones through `augment_face`, whose `files` end in " augmented 1" and so on.
+
+    Args:
+        faces: a FaceSet of Training faces only.
+        target: faces of each emotion, at least 1.
+        seed: the same seed gives the same faces.
+
+    Returns:
+        A FaceSet of `target` faces of every emotion.
+
+    Raises:
+        ValueError: `faces` holds test faces, an emotion has no face, or `target` is below 1.
     """
     _check_training(faces)
     if target < 1:
         raise ValueError(f"target is the number of faces of each emotion, at least 1, not {target}")
-    kept, copied = [], []
+    kept = []
+    copied = []
     for label, name in enumerate(faces.names):
         rows = np.flatnonzero(faces.labels == label)
         if not len(rows):
@@ -39,11 +49,20 @@ def balance(faces, target=5000, seed=0):
 
 
 def multiply(faces, name, times=10, total=None, seed=0):
-    """Return the faces with those of one emotion multiplied by augmented copies (murphy-disgust-aug).
+    """Add augmented copies of one emotion's Training faces, made by `augment_disgust` (murphy-disgust-aug).
 
-    Every face of the emotion `name` stands there `times` times: itself and copies through
-    `augment_disgust`. With `total` there are that many of them instead, so that 348 become murphy's
-    3,520. Takes Training faces only. Raises ValueError for others and for a `total` that would lose faces.
+    Args:
+        faces: a FaceSet of Training faces only.
+        name: the emotion, one of `faces.names`.
+        times: how often each of its faces occurs afterwards, copies included.
+        total: how many of its faces there are afterwards, in place of `times`: 348 become murphy's 3,520.
+        seed: the same seed gives the same copies.
+
+    Returns:
+        A FaceSet: all of `faces`, then the copies.
+
+    Raises:
+        ValueError: `faces` holds test faces, `name` has no face, or `total` would lose faces.
     """
     _check_training(faces)
     rows = np.flatnonzero(faces.labels == faces.names.index(name)) if name in faces.names else []
@@ -57,9 +76,18 @@ def multiply(faces, name, times=10, total=None, seed=0):
 
 
 def with_copies(faces, copies, seed=0):
-    """Return the Training faces, each of them `copies` times more through `augment_face`, and all others.
+    """Add copies of all Training faces, made by `augment_face`.
 
-    Raises ValueError when there are no Training faces.
+    Args:
+        faces: a FaceSet with Training faces; those of other usages stay as they are.
+        copies: how many copies of each Training face to add.
+        seed: the same seed gives the same copies.
+
+    Returns:
+        A FaceSet: all of `faces`, then the copies.
+
+    Raises:
+        ValueError: there are no Training faces.
     """
     rng = np.random.default_rng(seed)
     return reduce(FaceSet.join, [_copies(faces.training, augment_face, rng) for _ in range(copies)], faces)
@@ -71,19 +99,29 @@ def originals(faces):
 
 
 def balance_train_folder(src, dst, target=5000, seed=0):
-    """Write a folder with `target` images of every emotion, made from the training folder `src`.
+    """Write a balanced copy of a training folder (hejslet-balance); the faces are those of `balance`.
 
-    This is hejslet-balance. `src` has one folder per emotion, in any usual spelling; `dst` gets seven
-    folders named as in `EMOTIONS`. The faces are those of `balance`: originals are copied byte for byte,
-    augmented ones are written as PNG, which loses nothing. All or nothing: `dst` appears when it is
-    complete, and `src` is only read. Returns the balanced FaceSet, whose `notes` say what was left out
-    or respelled.
+    Originals are copied byte for byte, augmented ones are written as PNG, which loses nothing. All or
+    nothing: `dst` appears when it is complete, and `src` is only read.
 
-    Raises FileNotFoundError or NotADirectoryError for `src`; FileExistsError for a `dst` that holds
-    something; ValueError for unreadable images, an emotion without images and test faces in `src`;
-    OSError when `dst` cannot be written.
+    Args:
+        src: a folder with one folder per emotion, in any usual spelling.
+        dst: a new or empty folder; it gets seven folders named as in `EMOTIONS`.
+        target: images of each emotion, at least 1.
+        seed: the same seed writes the same images.
+
+    Returns:
+        The balanced FaceSet, whose `notes` say what was left out or respelled.
+
+    Raises:
+        FileNotFoundError: `src` does not exist.
+        NotADirectoryError: `src` is a file.
+        FileExistsError: `dst` holds something.
+        ValueError: `src` has unreadable images, an emotion without images or test faces.
+        OSError: `dst` cannot be written.
     """
-    src, dst = Path(src), Path(dst)
+    src = Path(src)
+    dst = Path(dst)
     _check_places(src, dst)
     faces, contents = _read_folder(src)
     balanced = balance(faces, target, seed)
@@ -127,8 +165,7 @@ def _check_places(src, dst):
 
 def _read_folder(src):
     from fer_kit.data.archive import FolderImages
-    from fer_kit.data.images import read_faces
-    from fer_kit.data.layout import read_layout
+    from fer_kit.data.layout import read_faces, read_layout
 
     files = FolderImages(src)
     layout = read_layout(files, src)

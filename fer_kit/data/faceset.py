@@ -13,6 +13,24 @@ from fer_kit.runtime.files import replacing
 SIZE = 48
 """Height and width of a face in pixels."""
 
+MIDDLE = (SIZE - 1) / 2
+"""Where the middle of a face lies, as a row and as a column, counted from the middle of the first pixel."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence on how faces were loaded: `kind` is for code, `text` for people.
+
+    Kinds: "missing" (a usage lacks an emotion), "left out" (files or faces), "converted" (images that were
+    not grey 48x48), "assumed" (a name read as an emotion) and "about" (anything else).
+    """
+
+    kind: str
+    text: str
+
+    def __str__(self):
+        return self.text
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FaceSet:
@@ -20,8 +38,8 @@ class FaceSet:
 
     `images` uint8 (N, 48, 48), 0-255; `labels` int64 (N,), indices into `names`; `usage` str (N,),
     Training, PublicTest or PrivateTest; `names` the emotions (or other names) that labels stand for;
-    `files` str (N,), where each face came from; `source` where all of them came from; `notes` what
-    had to be converted, skipped or assumed on the way.
+    `files` str (N,), where each face came from; `source` where all of them came from; `notes`, a tuple of
+    `Note` or str, what had to be converted, left out or assumed on the way.
 
     Raises ValueError when shapes, dtypes or labels do not fit together.
     """
@@ -55,6 +73,8 @@ class FaceSet:
             )
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "usage", usage)
+        notes = (note if isinstance(note, Note) else Note("about", str(note)) for note in self.notes)
+        object.__setattr__(self, "notes", tuple(notes))
 
     def __len__(self):
         return len(self.images)
@@ -74,7 +94,17 @@ class FaceSet:
         )
 
     def part(self, usage):
-        """Return the faces of one `usage`. Raises ValueError when there is none."""
+        """Return the faces of one usage.
+
+        Args:
+            usage: "Training", "PublicTest" or "PrivateTest".
+
+        Returns:
+            A FaceSet.
+
+        Raises:
+            ValueError: `usage` is none of the three, or has no face here.
+        """
         if usage not in USAGES:
             raise ValueError(f"no usage {usage!r}; there are {', '.join(USAGES)}")
         found = self[self.usage == usage]
@@ -99,11 +129,21 @@ class FaceSet:
 
     @property
     def x(self):
-        """The images as a model eats them: uint8 (N, 48, 48, 1)."""
+        """The images as a model takes them: uint8 (N, 48, 48, 1)."""
         return self.images[..., np.newaxis]
 
     def of(self, name):
-        """Return the faces of one emotion. Raises ValueError for a name that is not in `names`."""
+        """Return the faces of one emotion.
+
+        Args:
+            name: one of `names`, such as "happy".
+
+        Returns:
+            A FaceSet; its labels still count as before.
+
+        Raises:
+            ValueError: `name` is not one of `names`.
+        """
         return self[self.labels == self._label(name)]
 
     def counts(self):
@@ -116,29 +156,62 @@ class FaceSet:
         table = table.reindex(index=list(self.names), columns=list(USAGES), fill_value=0)
         return table.rename_axis(index="emotion", columns="usage")
 
-    def take(self, count, seed=0):
-        """Return at most `count` random faces of each emotion (murphy-size), in their old order."""
-        rng = np.random.default_rng(seed)
-        rows = [rng.permutation(np.flatnonzero(self.labels == k))[:count] for k in range(len(self.names))]
-        return self[np.sort(np.concatenate(rows))]
+    def per_emotion(self, count, seed=0):
+        """Draw the same number of faces of each emotion (murphy-size), without replacement.
+
+        Args:
+            count: the most faces of one emotion; an emotion with fewer keeps them all.
+            seed: the same seed draws the same faces.
+
+        Returns:
+            A FaceSet, its faces in their old order.
+        """
+        return self._drawn([self.labels == label for label in range(len(self.names))], count, seed)
+
+    def per_usage(self, count, seed=0):
+        """Draw the same number of faces of each usage, without replacement.
+
+        Args:
+            count: the most faces of one usage; None means all of them.
+            seed: the same seed draws the same faces.
+
+        Returns:
+            A FaceSet, its faces in their old order.
+        """
+        return self if count is None else self._drawn([self.usage == usage for usage in USAGES], count, seed)
 
     def sample(self, count, seed=0):
-        """Return `count` random faces of the same class balance or imbalance, in their old order."""
-        rng = np.random.default_rng(seed)
-        return self[np.sort(rng.permutation(len(self))[:count])]
+        """Draw faces at random without replacement, whatever their emotion and usage.
 
-    def limit(self, count, seed=0):
-        """Return at most `count` random faces of each usage, in their old order; None means all of them."""
-        if count is None:
-            return self
+        Args:
+            count: how many faces; a FaceSet with fewer keeps them all.
+            seed: the same seed draws the same faces.
+
+        Returns:
+            A FaceSet, its faces in their old order.
+        """
+        return self._drawn([np.ones(len(self), bool)], count, seed)
+
+    def _drawn(self, groups, count, seed):
+        """Return at most `count` faces of each of `groups`, bool masks (N,)."""
         rng = np.random.default_rng(seed)
-        rows = [rng.permutation(np.flatnonzero(self.usage == u))[:count] for u in USAGES]
+        rows = [rng.permutation(np.flatnonzero(group))[:count] for group in groups]
         return self[np.sort(np.concatenate(rows))]
 
     def split(self, fraction=0.2, seed=0):
-        """Split into (rest, held out), taking `fraction` of each emotion, rounded up (murphy-split).
+        """Hold out a fraction of each emotion (murphy-split).
 
         Of FER-2013's 28,709 Training faces a fifth is 5,744, and 22,965 stay.
+
+        Args:
+            fraction: the share of each emotion to hold out, between 0 and 1; faces are rounded up.
+            seed: the same seed holds out the same faces.
+
+        Returns:
+            Two FaceSets, (rest, held out), their faces in their old order.
+
+        Raises:
+            ValueError: `fraction` does not lie between 0 and 1.
         """
         if not 0 < fraction < 1:
             raise ValueError(f"fraction must lie between 0 and 1, not {fraction}")
@@ -150,7 +223,17 @@ class FaceSet:
         return self[~held], self[held]
 
     def drop(self, name):
-        """Return the faces without one emotion, labels counted anew from 0 (murphy-dropdisgust)."""
+        """Leave out one emotion (murphy-dropdisgust).
+
+        Args:
+            name: one of `names`.
+
+        Returns:
+            A FaceSet with one name fewer; its labels count anew from 0.
+
+        Raises:
+            ValueError: `name` is not one of `names`, or only two are left.
+        """
         gone = self._label(name)
         if len(self.names) <= 2:
             raise ValueError(f"only {', '.join(self.names)} are left; drop nothing more")
@@ -159,7 +242,17 @@ class FaceSet:
         return replace(keep, labels=keep.labels - (keep.labels > gone), names=names)
 
     def join(self, other):
-        """Return these faces followed by those of `other`, which must have the same `names`."""
+        """Put two FaceSets together.
+
+        Args:
+            other: a FaceSet with the same `names`.
+
+        Returns:
+            A FaceSet: these faces, then those of `other`.
+
+        Raises:
+            ValueError: the `names` differ.
+        """
         if self.names != other.names:
             raise ValueError(f"cannot join faces named {self.names} with faces named {other.names}")
         fields = ("images", "labels", "usage", "files")
@@ -167,7 +260,14 @@ class FaceSet:
         return replace(self, **both, notes=self.notes + other.notes)
 
     def has_twin_in(self, other):
-        """Return a bool mask (N,): which of these faces have a pixel-identical face in `other`."""
+        """Find twins: faces that `other` holds as well, equal in every pixel.
+
+        Args:
+            other: a FaceSet.
+
+        Returns:
+            bool (N,), True for each of these faces that has a twin in `other`.
+        """
         return np.isin(self.digests, other.digests)
 
     @cached_property
@@ -183,9 +283,15 @@ class FaceSet:
         return hashlib.sha256(repr((self.names, rows)).encode()).hexdigest()[:16]
 
     def to_tf_data(self, batch_size=64, shuffle=True, seed=0):
-        """Return a `tf.data.Dataset` of (uint8 (B, 48, 48, 1), int64 (B,)) batches, prefetched.
+        """Return the faces as batches for a training loop of one's own. Needs TensorFlow.
 
-        With `shuffle`, all faces are shuffled anew each epoch. Needs TensorFlow.
+        Args:
+            batch_size: faces per batch; the last batch may be smaller.
+            shuffle: whether all faces are shuffled anew each epoch.
+            seed: the same seed shuffles alike.
+
+        Returns:
+            A prefetching `tf.data.Dataset` of (images uint8 (B, 48, 48, 1), labels int64 (B,)).
         """
         import tensorflow as tf
 
@@ -197,11 +303,16 @@ class FaceSet:
     def save(self, path):
         """Write the faces to one `.npz` file, all or nothing: an interrupted save leaves no file."""
         with replacing(path) as out:
-            np.savez(out, **{f: np.asarray(getattr(self, f)) for f in self.__dataclass_fields__})
+            fields = {f: getattr(self, f) for f in self.__dataclass_fields__}
+            notes = [(note.kind, note.text) for note in self.notes]
+            np.savez(out, **fields | {"notes": np.array(notes, str).reshape(-1, 2)})
 
     @classmethod
     def load(cls, path):
-        """Read faces that `save` wrote. Raises ValueError, naming the file, when it is something else."""
+        """Read faces that `save` wrote. Raises ValueError, naming the file, when it is something else.
+
+        Older files hold the notes' texts alone; their kind is then "about".
+        """
         try:
             with np.load(path, allow_pickle=False) as stored:
                 fields = {f: stored[f] for f in cls.__dataclass_fields__}
@@ -209,8 +320,11 @@ class FaceSet:
             raise
         except Exception as error:
             raise ValueError(f"{path} is not a FaceSet file ({error}); delete it and save again") from error
-        fields |= {"names": tuple(fields["names"].tolist()), "notes": tuple(fields["notes"].tolist())}
-        return cls(**fields | {"source": str(fields["source"])})
+        notes = fields["notes"].tolist()
+        fields["notes"] = [note if isinstance(note, str) else Note(*note) for note in notes]
+        fields["names"] = tuple(fields["names"].tolist())
+        fields["source"] = str(fields["source"])
+        return cls(**fields)
 
     def _label(self, name):
         if name not in self.names:

@@ -10,12 +10,11 @@ import numpy as np
 from fer_kit.data.archive import FolderImages, ZipImages
 from fer_kit.data.csv import read_csv
 from fer_kit.data.faceset import FaceSet
-from fer_kit.data.images import read_faces
-from fer_kit.data.layout import missing_emotions, read_layout
+from fer_kit.data.layout import missing_emotions, read_faces, read_layout
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.runtime import settings
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Counted up whenever the same file would be read differently, so that old caches are not used."""
 
 BY_HAND = (
@@ -25,14 +24,20 @@ HOW_TO_GET_IT = f"run `python -m fer_kit fetch`, or {BY_HAND}"
 
 
 def load_faces(path=None, *, allow_missing=False, cache=True):
-    """Return the `FaceSet` at `path`: a Kaggle archive (.zip), its folders, `fer2013.csv` or a saved `.npz`.
+    """Load FER-2013, or another dataset of faces in emotion folders.
 
-    Without `path`, takes what lies at FER_DATA or in `data/`, and where there is nothing, the built-in
-    sample; it prints which. Archives and csv files are read once and then taken from the cache folder.
-    `allow_missing` accepts a dataset in which a usage lacks a whole emotion (CK+ has no neutral).
+    Args:
+        path: a Kaggle archive (.zip), its folders, `fer2013.csv`, a saved `.npz` or "sample". None takes what
+            lies at FER_DATA or in `data/`, or else the built-in sample, and prints which.
+        allow_missing: accept a dataset in which a usage lacks a whole emotion (CK+ has no neutral).
+        cache: read an archive or a csv file once, and later take it from the cache folder.
 
-    Raises FileNotFoundError for a path that does not exist and ValueError for content that cannot be
-    used; both name the file and say what to do.
+    Returns:
+        A `FaceSet`. Its `notes` say what had to be converted, left out or assumed.
+
+    Raises:
+        FileNotFoundError: nothing is at `path`.
+        ValueError: the content cannot be used; the message names the file and says what to do.
     """
     chatty = path is None
     path = settings.data_path() if path is None else Path(path).expanduser()
@@ -73,7 +78,7 @@ def find_dataset(path):
 def _candidates(folder):
     """What in a folder may be a dataset: files with a data suffix, or else the folder itself.
 
-    UTKFace may lie beside it (`fer_kit.gender`) and is not looked at.
+    UTKFace may lie beside it (`fer_kit.studies.gender`) and is not looked at.
     """
     entries = sorted(p for p in folder.iterdir() if not p.name.lower().startswith((".", "utkface")))
     files = [p for p in entries if p.suffix.lower() in {".zip", ".csv"}]
@@ -119,13 +124,13 @@ def _read_images(files, path):
         np.array(layout.usage),
         files=np.array(layout.names),
         source=path.name,
-        notes=tuple(layout.notes) + tuple(notes),
+        notes=(*layout.notes, *notes),
     )
     return faces[readable], missing_emotions(layout)
 
 
 def _complete(faces, allow_missing):
-    gone = [note for note in faces.notes if " has no faces for " in note]
+    gone = [note.text for note in faces.notes if note.kind == "missing"]
     if gone and not allow_missing:
         raise ValueError(
             f"{faces.source}: {'; '.join(gone)}. Add the missing folder, or pass allow_missing=True to go on"
@@ -135,7 +140,8 @@ def _complete(faces, allow_missing):
 
 def _cache_file(path):
     """Where a file's faces are cached: the name changes when the file does."""
-    where, state = path.resolve(), path.stat()
+    where = path.resolve()
+    state = path.stat()
     version = f"{CACHE_VERSION} {state.st_size} {state.st_mtime_ns}"
     digest = [hashlib.sha256(text.encode()).hexdigest()[:12] for text in (str(where), version)]
     return settings.cache_dir() / f"{path.stem}-{digest[0]}-{digest[1]}.npz"

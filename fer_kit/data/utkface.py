@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from fer_kit.data.archive import FolderImages, ZipImages
-from fer_kit.data.faceset import FaceSet
-from fer_kit.data.images import read_faces
+from fer_kit.data.faceset import FaceSet, Note
+from fer_kit.data.layout import read_faces
 
 GENDERS = ("male", "female")
 GROUPS = ("White", "Black", "Asian", "Indian", "other")
@@ -18,11 +18,18 @@ _NAME = re.compile(r"(\d+)_([01])_([0-4])_\d+[^/]*\.(?:jpg|jpeg|png)$", re.IGNOR
 
 
 def load_utkface(path):
-    """Return a `FaceSet` whose labels are gender (0 male, 1 female), all of usage Training.
+    """Load UTKFace, its images turned grey and shrunk to 48x48.
 
-    `path` is a zip archive or a folder of `<age>_<gender>_<race>_<date>.jpg` files; the images are
-    turned grey and shrunk to 48x48. Files whose names lack a field are left out and counted in `notes`.
-    Raises FileNotFoundError when there is nothing at `path`, ValueError when no name has the format.
+    Args:
+        path: a zip archive or a folder of `<age>_<gender>_<race>_<date>.jpg` files.
+
+    Returns:
+        A `FaceSet` whose labels are gender (0 male, 1 female), all of usage Training. Files whose names lack
+        a field are left out and counted in `notes`.
+
+    Raises:
+        FileNotFoundError: nothing is at `path`.
+        ValueError: no file's name has the format.
     """
     path = Path(path)
     if not path.exists():
@@ -36,7 +43,8 @@ def load_utkface(path):
     skipped = len(pictures) - len(names)
     if skipped:
         first = next(n for n in pictures if not _fields(n))
-        notes.insert(0, f"{skipped:,} files whose names lack a field left out, the first is {first}")
+        text = f"{skipped:,} files whose names lack a field left out, the first is {first}"
+        notes.insert(0, Note("left out", text))
     labels = np.array([int(_fields(n)[1]) for n in names])
     faces = FaceSet(images, labels, "Training", GENDERS, np.array(names), path.name, tuple(notes))
     return faces[readable]

@@ -127,7 +127,7 @@ class Scores:
             "usage": self.usage,
             "augment": self.augment,
             "dataset": {"source": self.scored.source, "fingerprint": self.scored.fingerprint},
-            "notes": list(self.scored.notes),
+            "notes": [note.text for note in self.scored.notes],
         }
 
 

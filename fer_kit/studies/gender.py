@@ -5,7 +5,8 @@ import hashlib
 import numpy as np
 import pandas as pd
 
-from fer_kit.data.sample.hair import HAIR, draw_hair_sample
+from fer_kit.data.faceset import Note
+from fer_kit.data.sample.people import HAIR, draw_hair_sample
 from fer_kit.data.utkface import load_utkface, people
 from fer_kit.evaluation import metrics
 from fer_kit.runtime import settings
@@ -54,7 +55,8 @@ def split_by_hash(faces):
     copy |= ~(private | public) & np.isin(picture, picture[public])
     notes = faces.notes
     if copy.any():
-        notes += (f"{copy.sum():,} faces left out that look the same as one nearer to the test",)
+        text = f"{copy.sum():,} faces left out that look the same as one nearer to the test"
+        notes += (Note("left out", text),)
     split = type(faces)(faces.images, faces.labels, usage, faces.names, faces.files, faces.source, notes)
     return split[~copy]
 

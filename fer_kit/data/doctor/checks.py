@@ -1,26 +1,26 @@
 """The doctor's single checks: loading, counts, blanks, duplicates, near duplicates, usages."""
 
-import re
-
 import numpy as np
 
 from fer_kit.data.doctor.findings import Finding
 from fer_kit.data.doctor.quality import usages_that_differ
 from fer_kit.data.emotions import EMOTIONS, OFFICIAL_COUNTS, USAGES
+from fer_kit.data.faceset import SIZE
 
 
 def check_loading(notes):
-    """Return a finding for each of `FaceSet.notes`: what was converted, left out or assumed in loading."""
+    """Return a finding for each `Note` of a FaceSet: what was converted, left out or assumed in loading."""
     findings = []
     for note in notes:
-        text, lost = f"{note[:1].upper()}{note[1:]}.", re.search("unreadable|left out|skipped", note)
-        if "converted" in note:
+        if note.kind == "missing":  # `check_counts` says so as well
+            continue
+        text = f"{note.text[:1].upper()}{note.text[1:]}."
+        if note.kind == "converted":
             text += (
-                " FER-2013's own are grey, 8-bit and 48x48 pixels: these were made anew from something else."
+                f" FER-2013's own are grey, 8-bit and {SIZE}x{SIZE} pixels: these come from something else."
             )
-        if " has no faces for " not in note:  # `check_counts` says so as well
-            severity = "warning" if lost or "converted" in note else "note"
-            findings.append(Finding("loading", severity, text))
+        severity = "warning" if note.kind in {"converted", "left out"} else "note"
+        findings.append(Finding("loading", severity, text))
     return findings
 
 

@@ -1,6 +1,6 @@
 """Faces that the kit draws itself: a dataset for everyone, which may be shown and passed on.
 
-people       draw_sample: who is drawn, with which emotion; hair
+people       draw_sample: who is drawn, with which emotion; draw_hair_sample: long and short hair
 expressions  facial action units of each emotion (FACS)
 drawing      from numbers to grey pictures; features: eyes, brows, mouth and the rest of a face
 """

@@ -12,7 +12,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from fer_kit.data.sample.features import SIZE, bump, cover, eye, mouth, nose, paint, to_face
+from fer_kit.data.faceset import SIZE
+from fer_kit.data.sample.features import bump, cover, eye, mouth, nose, paint, to_face
 
 BLOCK = 32
 """Faces drawn at a time: few enough that their pixels stay in the processor's cache."""
@@ -87,14 +88,15 @@ def _strands(f, x, y, locks):
 
 
 def _hair_behind(f, image, x, y, strands):
-    crown, tips = np.clip(y, None, 0), np.clip(y - f.length + 8, 0, None)
+    crown = np.clip(y, None, 0)
+    tips = np.clip(y - f.length + 8, 0, None)
     width = f.wide + f.volume - np.abs(x) + f.flare * y - 0.008 * crown * crown - 0.06 * tips * tips
     mask = cover(0.7 * width + 0.2 * strands) * cover(0.3 * (f.length - y + 1.5 * strands))
     paint(image, mask * f.hairy, f.hair * (0.7 + 0.13 * strands))
 
 
 def _neck(f, image, x, y):
-    image, x, y = image[:, 24:], x[:, 24:], y[:, 24:]
+    image, x, y = (values[:, SIZE // 2 :] for values in (image, x, y))
     side = np.abs(x)
     shadow = 0.78 - 0.38 * cover((f.chin + 3.5 - y) * 0.3) + 0.012 * f.light_x * x
     paint(image, cover(f.neck - side + 0.04 * y * y * (y > 20)) * cover(y - 6), f.skin * shadow)
@@ -110,7 +112,8 @@ def _head(f, image, x, y, clouds):
     skin = f.skin * shade * (1 + 0.035 * clouds)
     skin *= 1 - f.beard * (0.9 + 0.1 * clouds) * cover(0.3 * (y - f.nose_y - 5.5 + 0.45 * np.abs(x)))
     u, v = _on_head(f, x, y)
-    u, v = u * u, v * v
+    u = u * u
+    v = v * v
     paint(image, cover((1 - u - v + f.square * u * v) * 0.5 * f.wide), skin)
     return shade
 
@@ -131,7 +134,8 @@ def _light(f):
     relief = _relief(f, x, y)
     u, v = _on_head(f, x, y)
     out = np.sqrt(np.clip(1 - 0.8 * (u * u + v * v), 0.1, 1))
-    across, down = u * 0.8, v * 0.55
+    across = u * 0.8
+    down = v * 0.55
     across[:, :, 1:-1] -= 0.25 * (relief[:, :, 2:] - relief[:, :, :-2])
     down[:, 1:-1] -= 0.25 * (relief[:, 2:] - relief[:, :-2])
     facing = across * f.light_x + down * f.light_y + out * f.light_z
@@ -144,7 +148,8 @@ def _relief(f, x, y):
     """Height of nose, brow ridge, eye sockets, cheeks, mouth and chin above the bare head, in pixels."""
     bulge = 1 - (x * (1 / 17)) ** 2
     x, y = x - f.yaw * bulge, y - f.pitch * bulge
-    side, nose = np.abs(x), x - 0.5 * f.yaw
+    side = np.abs(x)
+    nose = x - 0.5 * f.yaw
     relief = f.bridge * bump(nose, y + 1, f.nose_wide + 0.4, 8)
     relief += 2.1 * bump(nose, y - f.nose_y + 1, f.nose_wide + 0.9, 3.8)
     relief += 1.1 * bump(side - 7, y + 9.5 + f.ridge, 7, 3.5)
@@ -158,7 +163,7 @@ def _relief(f, x, y):
 
 
 def _double(coarse):
-    """Enlarge (N, 24, 24) to (N, 48, 48) with smooth steps."""
+    """Enlarge (N, H, W) to (N, 2 H, 2 W) with smooth steps."""
     fine = coarse.repeat(2, axis=1).repeat(2, axis=2)
     fine[:, 1:-1] = (fine[:, :-2] + 2 * fine[:, 1:-1] + fine[:, 2:]) * 0.25
     fine[:, :, 1:-1] = (fine[:, :, :-2] + 2 * fine[:, :, 1:-1] + fine[:, :, 2:]) * 0.25
@@ -167,8 +172,8 @@ def _double(coarse):
 
 def _hair_in_front(f, image, x, y, strands):
     """Hair above the hairline, and curtains of long hair beside the face."""
-    side, high = x / (f.wide + f.volume), np.clip(y, None, 0) / (f.top + 1.2 * f.volume)
-    side, high = side * side, high * high
+    side = np.square(x / (f.wide + f.volume))
+    high = np.square(np.clip(y, None, 0) / (f.top + 1.2 * f.volume))
     cap = cover((1 - side - high + 0.7 * side * high) * 0.5 * f.wide + 0.15 * strands)
     away = (x - f.part) / 13
     line = f.hairline + f.temple * away * away - y + f.fringe * strands

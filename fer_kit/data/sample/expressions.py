@@ -70,7 +70,7 @@ def prototype_table():
 def express(fields, units):
     """Move brows, eyes, nose and mouth of the faces `fields` (a dict of float (N,)) by `units` (N, 17).
 
-    Adds the fields that `fer_kit.face_drawing` draws expressions from; lengths in pixels, y downwards.
+    Adds the fields that `drawing` draws expressions from; lengths in pixels, y downwards.
     """
     au = dict(zip(ACTION_UNITS, np.clip(units, 0, 1.3).T, strict=True))
     fields |= _brows(fields, au) | _eyes(au)
@@ -104,7 +104,8 @@ def _eyes(au):
 
 
 def _mouth(f, au):
-    parted, pulled = au[25], np.minimum(au[12] + au[20], 1)
+    parted = au[25]
+    pulled = np.minimum(au[12] + au[20], 1)
     gape = au[26] * np.minimum(1.5 * parted, 1)
     wide = 1.9 * au[12] + 1.6 * au[20] - 0.8 * au[23] - 0.6 * au[17] - 1.3 * gape * (1 - pulled)
     teeth = parted * (2.0 * au[12] + 2.0 * au[10] + 1.0 * au[20]) - 0.3

@@ -1,13 +1,16 @@
 """The small parts of a drawn face (nose, eyes, brows, mouth, glasses) and the brushes that paint them.
 
-The words are those of `fer_kit.face_drawing`: `f` holds the numbers of N faces, each (N, 1, 1); x, y are
+The words are those of `drawing`: `f` holds the numbers of N faces, each (N, 1, 1); x, y are
 pixels from the middle of the face. What is thin is drawn in a small window of the picture, for speed.
 """
 
 import numpy as np
 
-SIZE = 48
-"""Height and width of a picture in pixels."""
+from fer_kit.data.faceset import MIDDLE, SIZE
+
+MIDDLE_X = MIDDLE
+MIDDLE_Y = MIDDLE + 1
+"""Where the middle of a face lies in its picture, in pixels: heads with hair are drawn one pixel lower."""
 
 
 def cover(distance):
@@ -28,16 +31,18 @@ def paint(image, mask, tone):
 
 def to_face(f, column, row):
     """Turn picture coordinates into face coordinates x, y: undo shift, scale and roll."""
-    across, down = (column - 23.5 - f.shift_x) / f.scale, (row - 24.5 - f.shift_y) / f.scale
+    across = (column - MIDDLE_X - f.shift_x) / f.scale
+    down = (row - MIDDLE_Y - f.shift_y) / f.scale
     return across * f.cos + down * f.sin, down * f.cos - across * f.sin
 
 
 def window(f, x, y, height, width):
     """Return where a window around face point x, y lies: indices into images, and x, y inside it."""
     bulge = 1 - (x / 17) ** 2
-    x0, y0 = x + f.yaw * bulge, y + f.pitch * bulge
-    column = (x0 * f.cos - y0 * f.sin) * f.scale + f.shift_x + 23.5
-    row = (x0 * f.sin + y0 * f.cos) * f.scale + f.shift_y + 24.5
+    x0 = x + f.yaw * bulge
+    y0 = y + f.pitch * bulge
+    column = (x0 * f.cos - y0 * f.sin) * f.scale + f.shift_x + MIDDLE_X
+    row = (x0 * f.sin + y0 * f.cos) * f.scale + f.shift_y + MIDDLE_Y
     left = np.clip((column - width / 2 + 0.5).astype(int), 0, SIZE - width) + np.arange(width)
     top = np.clip((row - height / 2 + 0.5).astype(int), 0, SIZE - height) + np.arange(height)[:, None]
     wx, wy = to_face(f, left.astype(np.float32), top.astype(np.float32))
@@ -62,13 +67,15 @@ def nose(f, image):
 def eye(f, image, shade, side):
     """Draw the eye, brow and lens on one `side` (-1 or 1); `shade` says how lit each pixel is."""
     at, x, y = window(f, side * f.eye_x, f.eye_y - 3.5, 20, 18)
-    patch, lit = image[at], shade[at]
+    patch = image[at]
+    lit = shade[at]
     across = x * side - f.eye_x
     t = across / f.eye_wide
     arc = 1 - t * t
     inside = cover((1.1 - np.abs(t)) * f.eye_wide)
     y = y - f.eye_y + f.slant * across
-    upper, lower = y + f.eye_up * arc, f.eye_low * arc - y  # pixels inside the two lids
+    upper = y + f.eye_up * arc  # pixels inside the upper lid
+    lower = f.eye_low * arc - y
     patch *= 1 - 0.3 * inside * np.clip(1 - np.abs(upper + 1.7 + 0.3 * f.eye_up) / 1.1, 0, 1)
     patch *= 1 - f.bag * bump(across, y - 3.6 + f.cheek, 4, 1.3)
     open_ = cover(upper) * cover(lower)
@@ -108,7 +115,8 @@ def _glasses(f, patch, x, y):
 def mouth(f, image, shade):
     """Draw folds, lips and what is between them; corners go up or down with the square of x."""
     at, x, y = window(f, 0, f.mouth_y + 1, 24, 28)
-    patch, lit = image[at], shade[at]
+    patch = image[at]
+    lit = shade[at]
     _folds(f, patch, x, y)
     t = np.clip(x / f.mouth_wide, -1.3, 1.3)
     tt = t * t
@@ -116,7 +124,8 @@ def mouth(f, image, shade):
     within = cover((1 - np.abs(t)) * f.mouth_wide)
     y = y - f.mouth_y - f.corner * tt * (1.2 - 0.2 * tt) - f.smirk * t
     oval = np.sqrt(arc)
-    top, bottom = y + f.open_up * oval, f.open_low * oval - y  # pixels inside the two lips
+    top = y + f.open_up * oval  # pixels inside the upper lip
+    bottom = f.open_low * oval - y
     bow = 0.75 + 0.5 * np.clip(np.abs(t) * 3, 0, 1) - 0.4 * tt
     lip_up = within * cover(top + f.lip_up * arc * bow) * cover(-top)
     lip_low = within * cover(bottom + f.lip_low * arc) * cover(-bottom)
@@ -140,7 +149,8 @@ def _teeth(f, patch, lit, hole, x, tt, top, bottom):
 
 def _folds(f, patch, x, y):
     """Nasolabial folds, the groove under the lower lip and above the upper one, and a moustache."""
-    side, low = np.abs(x), y - f.nose_y
+    side = np.abs(x)
+    low = y - f.nose_y
     line = side - f.nose_wide - 0.8 - 0.5 * low - 0.8 * f.cheek
     dark = f.fold * np.clip(1.5 - np.abs(line), 0, 1) * cover((4.5 - low) * 0.3) * cover(low + 1)
     dark += 0.25 * bump(x, y - f.lower_edge - 1.4, 4.5, 1.5)

@@ -2,18 +2,21 @@
 
 The defects are there for the doctor to find: wrong labels, pixel-identical copies, twins across usages
 and blank images. `true_labels` tells what each face really shows, so that a search for them can be scored.
+`draw_hair_sample` draws a stand-in for UTKFace: faces with short or long hair.
 """
 
 import numpy as np
 
 from fer_kit.data.emotions import EMOTIONS, OFFICIAL_COUNTS, USAGES
-from fer_kit.data.faceset import FaceSet
+from fer_kit.data.faceset import FaceSet, Note
 from fer_kit.data.sample.drawing import draw_faces
 from fer_kit.data.sample.expressions import express, prototype_table
 
-WRONG, COPIES, TWINS, CONFLICTS, BLANKS = 0.035, 0.02, 0.08, 0.002, 0.001
-"""Shares: wrong labels, copies within Training, test faces with a Training twin, copies under another
-label, blank images. FER-2013 has 5 %, 8 %, 0.2 % and 0.04 % of the last four."""
+WRONG = 0.035  # share of wrong labels
+COPIES = 0.02  # of copies within Training; FER-2013 has 5 %
+TWINS = 0.08  # of test faces with a Training twin; FER-2013 has 8 %
+CONFLICTS = 0.002  # of copies under another label; FER-2013 has 0.2 %
+BLANKS = 0.001  # of blank images; FER-2013 has 0.04 %
 
 CONFUSED_WITH = {
     "angry": ("disgust", "sad", "neutral"),
@@ -96,12 +99,23 @@ AROUND = {
 }
 """Mean and standard deviation of what varies around a middle."""
 
+HAIR = ("short hair", "long hair")
+DARK = 0.15
+"""Share of the faces with dark skin: a dataset that has few of somebody, on purpose."""
+
 
 def draw_sample(faces=3589, seed=0):
-    """Return a FaceSet of `faces` drawn faces, the same ones for the same `seed`.
+    """Draw faces in FER-2013's proportions, with its defects.
 
-    Counts are in FER-2013's proportions, with every emotion in every usage; `files` are names like
-    `sample/Training_00017`. Raises ValueError below 21 faces, one for each emotion in each usage.
+    Args:
+        faces: how many, at least 21: one for each emotion in each usage.
+        seed: the same seed draws the same faces.
+
+    Returns:
+        A FaceSet whose `files` are names like `sample/Training_00017`.
+
+    Raises:
+        ValueError: `faces` is below 21.
     """
     plan = _plan(faces, seed)
     rng = np.random.default_rng([seed, 1])
@@ -111,7 +125,8 @@ def draw_sample(faces=3589, seed=0):
     blank = np.flatnonzero(plan["blank"])
     images[blank] = rng.permutation(256)[np.arange(len(blank)) % 256, None, None]
     files = np.array([f"sample/{u}_{i:05d}" for i, u in enumerate(plan["usage"])])
-    notes = ("drawn by the kit; some labels are wrong on purpose, fer_kit.data.sample knows them",)
+    about = "drawn by the kit; some labels are wrong on purpose, fer_kit.data.sample knows them"
+    notes = (Note("about", about),)
     return FaceSet(images, plan["labels"], plan["usage"], files=files, source="built-in sample", notes=notes)
 
 
@@ -138,6 +153,35 @@ def draw_face(emotion, seed=0, intensity=1.0):
     return draw_faces(fields, seed)[0]
 
 
+def draw_hair_sample(faces=3000, seed=0):
+    """Return a FaceSet of `faces` drawn faces whose labels are 0, short hair, or 1, long hair.
+
+    The same ones for the same `seed`, all of usage Training, each of another person. Drawn faces have no
+    gender, and nothing here pretends that they have. Skin is smooth or lined, dark or light, as `files` say
+    (`drawn/lined_dark_00017`); dark is rare.
+    """
+    rng = np.random.default_rng([seed, 20])
+    crowd = random_people(3 * faces + 100, rng)
+    dark = np.flatnonzero(crowd["skin"] < 0.5)[: round(DARK * faces)]
+    light = np.flatnonzero(crowd["skin"] > 0.65)[: faces - len(dark)]
+    chosen = rng.permutation(np.concatenate([dark, light]))
+    fields = {name: values[chosen] for name, values in crowd.items()}
+    shown = rng.integers(0, len(EMOTIONS), faces), rng.integers(0, 3, faces)
+    express(fields, prototype_table()[shown] * rng.uniform(0.2, 1.0, (faces, 1)))
+    lines = np.where(fields["age"] > 0.2, "lined", "smooth")
+    skins = np.where(fields["skin"] < 0.5, "dark", "light")
+    files = [f"drawn/{line}_{skin}_{i:05d}" for i, (line, skin) in enumerate(zip(lines, skins, strict=True))]
+    return FaceSet(
+        draw_faces(fields, seed),
+        (fields["ears"] == 0).astype(int),  # long hair covers the ears
+        "Training",
+        HAIR,
+        np.array(files),
+        "drawn faces with short or long hair",
+        (Note("about", "drawn by the kit in place of UTKFace; the labels are hair, not gender"),),
+    )
+
+
 def _counts(faces):
     """Faces per usage and emotion, int (3, 7), in FER-2013's proportions and at least one in each."""
     official = np.array([OFFICIAL_COUNTS[u] for u in USAGES])
@@ -159,7 +203,8 @@ def _plan(faces, seed):
     counts = _counts(faces)
     usage = np.repeat(USAGES, counts.sum(axis=1))
     labels = np.concatenate([rng.permutation(np.repeat(np.arange(len(EMOTIONS)), row)) for row in counts])
-    truth, wrong = labels.copy(), rng.random(faces) < WRONG
+    truth = labels.copy()
+    wrong = rng.random(faces) < WRONG
     truth[wrong] = _mistake(labels[wrong], rng)
     training = rng.permutation(np.flatnonzero(usage == "Training"))
     tests = rng.permutation(np.flatnonzero(usage != "Training"))
@@ -183,7 +228,8 @@ def _mistake(labels, rng):
 
 def _expressions(emotions, rng):
     """Action units (N, 17): subtle to strong, one of three ways each, some mixed with another emotion."""
-    count, table = len(emotions), prototype_table()
+    count = len(emotions)
+    table = prototype_table()
     units = table[emotions, rng.integers(0, 3, count)] * rng.uniform(0.45, 1.15, (count, 1))
     other = table[_mistake(emotions, rng), rng.integers(0, 3, count)]
     units += other * rng.uniform(0.1, 0.4, (count, 1)) * (rng.random((count, 1)) < 0.25)
@@ -192,7 +238,7 @@ def _expressions(emotions, rng):
 
 
 def random_people(count, rng):
-    """Return the fields (N,) of `face_drawing` for `count` random people with neutral faces."""
+    """Return the fields (N,) of `drawing` for `count` random people with neutral faces."""
     f = {name: rng.uniform(*ends, count) for name, ends in EVENLY.items()}
     bell = np.clip(rng.standard_normal((len(AROUND), count)), -2.2, 2.2)
     f |= {name: mean + sd * b for (name, (mean, sd)), b in zip(AROUND.items(), bell, strict=True)}
@@ -205,7 +251,8 @@ def random_people(count, rng):
 
 def _hair(f, rng):
     count = len(f["skin"])
-    long, hat = rng.random(count) < 0.45, rng.random(count) < 0.06
+    long = rng.random(count) < 0.45
+    hat = rng.random(count) < 0.06
     bare = (rng.random(count) < 0.08) & ~long & ~hat
     tone = np.clip(f["skin"] * rng.uniform(0.08, 0.75, count) ** 1.3, 0.04, 0.7)
     beard = rng.choice([0, 0, 0, 0, 0.15, 0.3, 0.5], count) * ~long
