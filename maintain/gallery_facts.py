@@ -93,7 +93,7 @@ def _drawn_faces(faces):
     figure = base.emotions_by_rows(faces.training, columns=10)
     caption = "Ten drawn faces of each emotion: identity, pose, light and noise vary."
     yield "choudhari-eda", caption, figure, made
-    one_each = faces.training.take(1, seed=1)
+    one_each = faces.training.per_emotion(1, seed=1)
     one_each = one_each[one_each.labels.argsort()]
     codes = [f"{label} {faces.names[label]}" for label in one_each.labels]
     figure = base.face_grid(one_each, codes, columns=7, title="Codes of the emotions")

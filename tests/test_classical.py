@@ -24,7 +24,7 @@ def cache(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def few(faces):
-    return faces.limit(150)
+    return faces.per_usage(150)
 
 
 def other_labels(faces, usage):

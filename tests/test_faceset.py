@@ -2,6 +2,7 @@
 
 import errno
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_kit.data.emotions import EMOTIONS, OFFICIAL_COUNTS
-from fer_kit.data.faceset import FaceSet
+from fer_kit.data.faceset import FaceSet, Note
 
 
 def random_faces(count, seed=0, usage="Training"):
@@ -83,11 +84,18 @@ def test_twins():
     assert not faces.has_twin_in(faces[:0]).any()
 
 
-def test_take_and_sample():
+def test_drawing_per_emotion_per_usage_and_from_all():
     faces = labelled([5, 50, 50, 50, 50, 50, 2])
-    assert faces.take(10).counts()["Training"].tolist() == [5, 10, 10, 10, 10, 10, 2]
+    assert faces.per_emotion(10).counts()["Training"].tolist() == [5, 10, 10, 10, 10, 10, 2]
     assert len(faces.sample(30)) == 30
     assert len(faces.sample(10_000)) == len(faces)
+    public = random_faces(20, usage="PublicTest")
+    both = faces.join(replace(public, files=np.array([f"public {i}" for i in range(20)])))
+    assert both.per_usage(15).counts().sum().tolist() == [15, 15, 0]
+    assert both.per_usage(None) is both
+    drawn = both.sample(40, seed=3)
+    assert np.array_equal(drawn.files, both.sample(40, seed=3).files)
+    assert len(set(drawn.files)) == 40
 
 
 @pytest.mark.parametrize(
@@ -118,6 +126,17 @@ def test_save_and_load(tmp_path):
     assert again.fingerprint == faces.fingerprint
     assert again.names == faces.names
     assert list((tmp_path / "deep").iterdir()) == [tmp_path / "deep" / "faces.npz"]
+
+
+def test_notes_keep_their_kinds_and_older_files_their_texts(tmp_path):
+    faces = random_faces(3)
+    noted = replace(faces, notes=(Note("left out", "2 files left out"), "a word of one's own"))
+    assert [str(note) for note in noted.notes] == ["2 files left out", "a word of one's own"]
+    noted.save(tmp_path / "new.npz")
+    assert FaceSet.load(tmp_path / "new.npz").notes == noted.notes
+    fields = dict(np.load(tmp_path / "new.npz")) | {"notes": np.array(["2 files left out"])}
+    np.savez(tmp_path / "old.npz", **fields)
+    assert FaceSet.load(tmp_path / "old.npz").notes == (Note("about", "2 files left out"),)
 
 
 def test_a_full_disk_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):

@@ -32,7 +32,7 @@ CHUNK = 512
 
 @dataclass
 class Layout:
-    """Where the faces are: `names`, `labels` and `usage` side by side, and a `Note` on each thing left out."""
+    """Where the faces are: `names`, `labels` and `usage` side by side, and a `Note` on what was left out."""
 
     names: list = field(default_factory=list)
     labels: list = field(default_factory=list)

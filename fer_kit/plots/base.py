@@ -78,7 +78,7 @@ def face_grid(faces, captions=None, columns=8, title="", colour=None):
 
 def one_per_emotion(faces, seed=0, title="One face per emotion"):
     """Draw one random face of each emotion side by side (hejslet-fig1)."""
-    return face_grid(faces.take(1, seed), columns=len(faces.names), title=title)
+    return face_grid(faces.per_emotion(1, seed), columns=len(faces.names), title=title)
 
 
 def emotions_by_rows(faces, columns=10, seed=0, title="Faces of each emotion"):
@@ -86,7 +86,7 @@ def emotions_by_rows(faces, columns=10, seed=0, title="Faces of each emotion"):
     names = faces.names
     figure, axes = plt.subplots(len(names), columns, figsize=(columns, 1.05 * len(names)), squeeze=False)
     for k, name in enumerate(names):
-        chosen = faces[faces.labels == k].take(columns, seed)
+        chosen = faces[faces.labels == k].per_emotion(columns, seed)
         for axis, image in zip(axes[k], _padded(chosen.images, columns), strict=True):
             axis.imshow(image, cmap="gray", vmin=0, vmax=255)
             axis.set(xticks=[], yticks=[], frame_on=False)

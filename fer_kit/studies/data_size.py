@@ -27,7 +27,7 @@ def take_sizes(faces, sizes=SIZES, seed=0):
     learnt, others = faces.training, faces[faces.usage != "Training"]
     taken = {}
     for size in sorted(sizes, key=lambda size: size or np.inf):
-        part = learnt if size is None else learnt.take(size, seed)
+        part = learnt if size is None else learnt.per_emotion(size, seed)
         whole = len(part) == len(learnt)
         taken["all" if whole else f"{size} per emotion"] = faces if whole else part.join(others)
     return taken
