@@ -28,7 +28,7 @@ __getattr__, __dir__, __all__ = face(
         "evaluation": "evaluate",
         "runtime": "output_dir profile",
         "session": "check_hardware setup",
-        "reports": "show_figure show_item",
+        "reports": "show_figure show_item show_record",
         "studies": "",
         "camera": "",
         "plots": "",

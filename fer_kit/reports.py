@@ -15,11 +15,15 @@ import html
 import io
 from dataclasses import dataclass
 
-from fer_kit.runtime.settings import profile
+from fer_kit.runtime.settings import Source
 
 RESULT_TYPE = "application/vnd.fer-kit.result+json"
 FIGURE_TYPE = "application/vnd.fer-kit.figure+json"
 """Media types under which a notebook's outputs carry what was shown."""
+
+
+DPI = 150
+"""Resolution of the pictures kept, which are shown at 100: sharp on screens of small pixels and in print."""
 
 
 @dataclass(frozen=True)
@@ -119,18 +123,22 @@ def report_item(report_id):
 def show_item(report_id, value, source="", note=""):
     """Show a report's number beside the one measured here.
 
-    `value` is the number or the text to stand beside the report's; `source` the dataset it was
-    measured on (`faces.source`, or with the profile of a recorded run, as `Run.source` names it); `note`
-    anything the reader must know to compare the two.
-    Raises ValueError for an unknown report id.
+    Args:
+        report_id: Which item, such as `murphy-fig1`; `REPORTED` lists them.
+        value: The number or the text to stand beside the report's.
+        source: The dataset it was measured on (`faces.source`), or the `Source` of a record (`Run.source`).
+        note: Anything the reader must know to compare the two.
+
+    Raises:
+        ValueError: For an unknown report id.
     """
     from IPython.display import display
 
     item = report_item(report_id)
-    dataset, _, named = str(source).partition(" · profile ")
-    run = {"source": dataset, "profile": named or profile().name}
+    named = source if isinstance(source, Source) else Source(source)
+    run = {"source": named.data, "profile": named.profile}
     result = {"id": report_id, "value": str(value), "note": str(note), **run}
-    here = ", ".join(filter(None, (run["source"], f"profile {run['profile']}")))
+    here = ", ".join(filter(None, (named.data, f"profile {named.profile}")))
     row = {
         "item": f"{report_id}: {item.what}",
         "the report": item.reported or "no number",
@@ -145,8 +153,14 @@ def show_item(report_id, value, source="", note=""):
 def show_figure(figure, report_id, caption=""):
     """Show a matplotlib Figure as the kit's version of a report's figure, and close it.
 
-    `caption` says what to see in it, for the page and for readers who cannot see it (alt text); by
-    default it is what the report calls the figure. Raises ValueError for an unknown report id.
+    Args:
+        figure: A matplotlib Figure.
+        report_id: Which figure of the reports, such as `zhao-fig5`; `REPORTED` lists them.
+        caption: What to see in it, for the page and for readers who cannot see it (alt text); by default
+            what the report calls the figure.
+
+    Raises:
+        ValueError: For an unknown report id.
     """
     import matplotlib.pyplot as plt
     from IPython.display import display
@@ -154,7 +168,7 @@ def show_figure(figure, report_id, caption=""):
     item = report_item(report_id)
     caption = caption or item.what
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=150, bbox_inches="tight")
+    figure.savefig(file, format="png", dpi=DPI, bbox_inches="tight")
     plt.close(figure)
     pixels = file.getvalue()
     width = int.from_bytes(pixels[16:20], "big")  # of a PNG's header
@@ -165,8 +179,29 @@ def show_figure(figure, report_id, caption=""):
             FIGURE_TYPE: {"id": report_id, "caption": caption},
         },
         raw=True,
-        metadata={"image/png": {"alt": f"{report_id}: {caption}", "width": width * 2 // 3}},
+        metadata={"image/png": {"alt": f"{report_id}: {caption}", "width": round(width * 100 / DPI)}},
     )
+
+
+def show_record(name):
+    """Return the training curves of a recorded run as a Figure, and print its summary.
+
+    Args:
+        name: The run's folder among the records, such as `hejslet-light` or `studies/plain`.
+
+    Returns:
+        A matplotlib Figure, or None, saying so, where this copy of the kit has no such record.
+    """
+    from fer_kit.plots.results import training_curves
+    from fer_kit.training.records import recorded
+
+    run = recorded(name)
+    if run is None:
+        print(f"This copy of the kit has no record of {name}.")
+        return None
+    print(run.summary)
+    selected_on = run.provenance["selected_on"]
+    return training_curves(run.history, f"{name} (recorded)", run.source, selected_on, run.best_epoch)
 
 
 def _table(columns):

@@ -11,6 +11,7 @@ from fer_kit.evaluation.scoring import evaluate
 from fer_kit.models import pretrained
 from fer_kit.plots import base, results
 from fer_kit.plots import explain as explain_plots
+from fer_kit.runtime.settings import Source
 from fer_kit.studies.reproduction import EXPERIMENTS, result_table, runs_of
 from maintain import gallery_records
 from maintain.gallery_faces import of_detectors
@@ -91,4 +92,4 @@ def _overview(records):
     figure = results.compare_models(scores, "PrivateTest, scored once", human=0.65)
     made = {"records": scored.record.tolist()}
     caption = "Every network with a record; people score 65 ± 5 %."
-    yield "", caption, base.stamp(figure, "FER-2013 · profile full"), made
+    yield "", caption, base.stamp(figure, Source("FER-2013", profile="full")), made

@@ -4,6 +4,7 @@ import numpy as np
 
 from fer_kit.plots import classical, results, studies, tuning
 from fer_kit.runtime.files import read_json
+from fer_kit.runtime.settings import Source
 from fer_kit.studies.classical import comparison
 from fer_kit.studies.classical.baselines import BASELINES
 from fer_kit.studies.common import PLAIN
@@ -63,7 +64,7 @@ def of_classical(records):
         return
     about = read_json(folder / f"{table.index[0]}.json")
     made = {"records": [f"classical/{name}" for name in sorted(table.index)], "dataset": about["dataset"]}
-    source = f"{about['dataset']['source']} · records classical · profile {about['profile']}"
+    source = Source(about["dataset"]["source"], "classical", about["profile"])
     grid = table[table.index.isin(BASELINES)]
     figure = classical.accuracy_grid(grid, source=source)
     best = f"the best is {grid.index[0]}, {grid.accuracy.iloc[0]:.1%}"
@@ -133,8 +134,7 @@ def of_tuning(records):
             continue
         trials, curves, about = study
         provenance = about["provenance"]
-        source = f"{provenance['dataset']['source']} · record tuning/{report_id}"
-        source += f" · profile {provenance['profile']}"
+        source = Source(provenance["dataset"]["source"], f"tuning/{report_id}", provenance["profile"])
         made = _made_from(provenance, f"tuning/{report_id}")
         faces = provenance["trained_on"]["faces"]
         epochs = about["config"]["recipe"]["epochs"]

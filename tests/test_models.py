@@ -17,6 +17,7 @@ from fer_kit.models.zoo import (
     adapt_standardisation,
     build,
     listing,
+    milliseconds,
     multiply_accumulates,
 )
 
@@ -271,3 +272,11 @@ def test_wrong_names_are_answered_with_the_nearest():
         build("kit-small", augment="wild")
     with pytest.raises(ValueError, match="at least two classes"):
         build("kit-small", classes=1)
+
+
+def test_milliseconds_are_the_median_after_a_first_call(monkeypatch):
+    called = []
+    clock = iter([0, 0.001, 1, 1.002, 2, 2.009])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    assert milliseconds(called.append, [1, 2, 3]) == pytest.approx(2)
+    assert called == [1, 1, 2, 3]

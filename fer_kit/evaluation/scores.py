@@ -126,7 +126,7 @@ class Scores:
             "left_out": dict(self.left_out or {}),
             "usage": self.usage,
             "augment": self.augment,
-            "dataset": {"source": self.scored.source, "fingerprint": self.scored.fingerprint},
+            "dataset": {"source": str(self.scored.source), "fingerprint": self.scored.fingerprint},
             "notes": [note.text for note in self.scored.notes],
         }
 

@@ -15,7 +15,7 @@ from fer_kit.runtime.lazy import face
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
-        "zoo": "MODELS build adapt_standardisation listing multiply_accumulates",
+        "zoo": "MODELS build adapt_standardisation listing milliseconds multiply_accumulates",
         "pretrained": "load_model load_pretrained shipped card",
         "backbones": "load_backbone own_range classifier",
         "exporting": "export load_exported difference fast",

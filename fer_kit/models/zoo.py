@@ -7,6 +7,8 @@ network itself is a function of `networks`.
 
 import difflib
 import math
+import statistics
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -153,6 +155,21 @@ def listing():
         )
     columns = ["name", "parameters", "multiply_accumulates", "source", "description"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def milliseconds(call, inputs):
+    """Return how long `call(x)` takes, as the median over the list `inputs`, in milliseconds (float).
+
+    `call` may be a network, a detector or any function of one argument. It is called once more beforehand,
+    since a first call compiles and allocates.
+    """
+    call(inputs[0])
+    seconds = []
+    for x in inputs:
+        start = time.perf_counter()
+        call(x)
+        seconds.append(time.perf_counter() - start)
+    return 1000 * statistics.median(seconds)
 
 
 def _standardise(x):

@@ -6,7 +6,7 @@ import seaborn as sns
 from matplotlib.patches import FancyBboxPatch
 
 from fer_kit.data.emotions import COLOURS
-from fer_kit.runtime import settings
+from fer_kit.runtime.settings import Source
 
 GREY = "#7F7F7F"  # for text, edges and whatever is no emotion; reads on white and on dark pages
 _FALLBACK = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#332288", "#CC79A7", "#56B4E9")
@@ -40,12 +40,13 @@ def colours(names):
 def stamp(figure, source):
     """Write dataset and profile in small type under a figure: a smoke run must not look like a result.
 
-    The profile is the one in force, unless `source` names one itself, as `Run.source` does.
+    `source` is the dataset's name (`faces.source`), to which the profile in force is added, or a `Source`,
+    which names its own (`Run.source`). Nothing is written for "".
     Also takes the figure out of pyplot's hands: a notebook shows it once, where a cell ends with it.
     """
     if source:
-        text = source if "· profile" in source else f"{source} · profile {settings.profile().name}"
-        figure.text(0.995, -0.005, text, ha="right", va="top", fontsize=8, color=GREY)
+        named = source if isinstance(source, Source) else Source(source)
+        figure.text(0.995, -0.005, str(named), ha="right", va="top", fontsize=8, color=GREY)
     plt.close(figure)
     return figure
 

@@ -13,7 +13,7 @@ from fer_kit.runtime.lazy import face
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
-        "settings": "PROFILES profile data_path cache_dir output_dir",
+        "settings": "PROFILES Source profile data_path cache_dir output_dir",
         "quiet": "quiet",
     },
 )

@@ -56,9 +56,13 @@ class Source:
     record: str = ""
     profile: str = field(default_factory=lambda: profile().name)
 
+    @property
+    def data(self):
+        """Dataset and record in words, without the profile."""
+        return f"{self.dataset} · record {self.record}" if self.record else self.dataset
+
     def __str__(self):
-        record = [f"record {self.record}"] if self.record else []
-        return " · ".join([self.dataset, *record, f"profile {self.profile}"])
+        return f"{self.data} · profile {self.profile}"
 
 
 def host():

@@ -44,6 +44,10 @@ EXPERIMENTS = (
 )
 """Murphy's networks need ImageNet weights and are not among them: see notebook 06."""
 
+SCORES = ("PrivateTest", "low", "high", "twin-free", "macro-F1", "calibration error")
+COLUMNS = ("report", "chosen on", *SCORES, "seeds", "epochs", "record")
+"""The columns of `result_table`, whether or not there are records to fill them."""
+
 
 def finished_runs(records=RECORDS):
     """Return the finished `Run`s among the records that tell the seven emotions apart, by name."""
@@ -105,7 +109,7 @@ def result_table(records=RECORDS):
     rows = {experiment.report_id: _row(experiment, records) for experiment in EXPERIMENTS}
     if members := kit_vote(records):
         rows["kit-vote"] = _vote_row(members)
-    return pd.DataFrame.from_dict(rows, orient="index")
+    return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=COLUMNS)
 
 
 def kit_vote(records=RECORDS):

@@ -22,6 +22,7 @@ import pandas as pd
 
 from fer_kit.models.pretrained import load_model, load_pretrained
 from fer_kit.runtime.files import read_json, replacing, write_json
+from fer_kit.runtime.settings import Source
 from fer_kit.training.recipes import differences
 
 SMALL = ("config.json", "provenance.json", "history.csv", "metrics.json", "predictions.npz", "private.npz")
@@ -69,10 +70,9 @@ class Run:
 
     @property
     def source(self):
-        """What a figure drawn from this record has to name: dataset, record and profile."""
+        """The `Source` that a figure drawn from this record has to name: dataset, record and profile."""
         provenance = self.provenance
-        dataset, profile = provenance["dataset"]["source"], provenance["profile"]
-        return f"{dataset} · record {self.folder.name} · profile {profile}"
+        return Source(provenance["dataset"]["source"], self.folder.name, provenance["profile"])
 
     @property
     def history(self):

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = face(
     __name__,
     {
         "study": "SPACES grid search confirm best curves table importance read_record",
+        "results": "recorded",
         "shared": "open_study",
         "space": "check_space",
     },

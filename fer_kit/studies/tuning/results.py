@@ -5,8 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from fer_kit.runtime.files import read_json, replacing, write_json
+from fer_kit.runtime.settings import Source
 from fer_kit.studies.tuning import shared
-from fer_kit.training.records import COLUMNS, Run
+from fer_kit.training.records import COLUMNS, RECORDS, Run
 
 STATES = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
 
@@ -17,7 +18,7 @@ def table(out):
     One column per hyper-parameter, then `state` (finished, pruned, failed, running or queued), `accuracy`
     (0-1, of the best epoch on PublicTest so far; nan without one), `epochs`, `seconds`, and `why` a trial was
     pruned or failed. A trial that was taken over from a killed process stands there once. Raises as
-    `shared_study.open_study` does.
+    `shared.open_study` does.
     """
     study = shared.open_study(out)
     rows = {trial.number: _row(trial, _history(out, trial)) for trial in shared.begun(study)}
@@ -113,6 +114,23 @@ def read_record(folder):
         return None
     trials = pd.read_csv(folder / "trials.csv", index_col="trial", dtype={"why": str}).fillna({"why": ""})
     return trials, pd.read_csv(folder / "curves.csv"), read_json(folder / "study.json")
+
+
+def recorded(name, records=RECORDS):
+    """Return (trials, curves, `Source`) of a study that the kit comes with, and print what it trained on.
+
+    `name` is its folder among the records of tuning, such as `choudhari-fig6`. Returns None, saying so, where
+    this copy of the kit has no such record.
+    """
+    found = read_record(Path(records) / "tuning" / name)
+    if found is None:
+        print(f"This copy of the kit has no record of {name}.")
+        return None
+    trials, trial_curves, about = found
+    provenance = about["provenance"]
+    source = Source(provenance["dataset"]["source"], f"tuning/{name}", provenance["profile"])
+    print(f"{len(trials)} trials on {provenance['trained_on']['faces']:,} faces, {source}")
+    return trials, trial_curves, source
 
 
 def _history(out, trial):
