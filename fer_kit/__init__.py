@@ -24,7 +24,7 @@ __getattr__, __dir__, __all__ = face(
     {
         "data": "EMOTIONS FaceSet examine load_faces",
         "models": "build load_pretrained",
-        "training": "RECIPES fit",
+        "training": "RECIPES fit recorded",
         "evaluation": "evaluate",
         "runtime": "output_dir profile",
         "session": "check_hardware setup",

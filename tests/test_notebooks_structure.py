@@ -1,11 +1,15 @@
 """The rules for notebooks: each failing message says how to mend it."""
 
 import ast
+import importlib
 import re
+import types
 
 import nbformat
 import pytest
 from house import NOTEBOOKS, ROOT, complain
+
+import fer_kit
 
 MISSPELT = re.compile(r"\b(?:suprise|surprize|disguist|digust|netural|nuetral|hapiness)\w*", re.IGNORECASE)
 ABSOLUTE = re.compile(r"""["'](?:/\w[\w.-]*/|/(?:content|tmp|data)\b|[A-Za-z]:[\\/])""")
@@ -77,11 +81,15 @@ def test_setup_cell(notebook):
     complain(problems, "copy the cell, with the tag `setup`, from another notebook")
 
 
-def test_imports_are_those_of_the_faces(notebook):
+def code_of(notebook):
+    """All code of a notebook as one tree, without its magics."""
     code = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
-    code = re.sub(r"^( *)[%!].*", r"\1pass", code, flags=re.MULTILINE)
+    return ast.parse(re.sub(r"^( *)[%!].*", r"\1pass", code, flags=re.MULTILINE))
+
+
+def test_imports_are_those_of_the_faces(notebook):
     imported = set()
-    for node in ast.walk(ast.parse(code)):
+    for node in ast.walk(code_of(notebook)):
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -91,6 +99,22 @@ def test_imports_are_those_of_the_faces(notebook):
     problems = [f"{len(rooms)} sub-packages: {', '.join(sorted(rooms))}"] if len(rooms) > 4 else []
     problems += [f"{name} lies below a face" for name in names if name.count(".") > 2]
     complain(problems, "import from the faces of at most four: `from fer_kit import plots, training`")
+
+
+def test_the_kit_has_what_the_lesson_asks_of_it(notebook):
+    tree = code_of(notebook)
+    kit = {"fer_kit": fer_kit}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("fer_kit"):
+            home = importlib.import_module(node.module)
+            kit |= {alias.asname or alias.name: getattr(home, alias.name, None) for alias in node.names}
+    problems = [f"{name} cannot be imported" for name, found in kit.items() if found is None]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            home = kit.get(node.value.id)
+            if isinstance(home, types.ModuleType) and not hasattr(home, node.attr):
+                problems.append(f"{home.__name__} has no {node.attr}")
+    complain(problems, "add the name to the face, or use another")
 
 
 def test_stored_without_outputs(notebook):
