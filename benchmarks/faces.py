@@ -25,7 +25,7 @@ from fer_kit.camera.pipeline import FacePipeline
 from fer_kit.camera.sources import frames
 from fer_kit.camera.tracking import FaceTracker
 from fer_kit.models.exporting import export, fast, load_exported
-from fer_kit.runtime.quiet import quiet
+from fer_kit.runtime.stderr import quiet
 from fer_kit.training.records import Run
 
 WARM = 12  # frames that are not counted: compilation, first tracks

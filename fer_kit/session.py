@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fer_kit.data.emotions import emotion_of
 from fer_kit.runtime import settings
-from fer_kit.runtime.quiet import quiet
+from fer_kit.runtime.stderr import quiet
 
 HARDWARE_TYPE = "application/vnd.fer-kit.hardware+json"
 """Media type under which a notebook's output carries what `check_hardware` found."""

@@ -7,7 +7,7 @@ from fer_kit.camera.boxes import to_rgb
 from fer_kit.camera.demo import FACE, portrait
 from fer_kit.camera.detection import DETECTORS, find_detector
 from fer_kit.plots import camera
-from fer_kit.runtime.quiet import quiet
+from fer_kit.runtime.stderr import quiet
 
 
 def of_detectors():

@@ -152,6 +152,24 @@ def test_every_room_has_a_place():
     assert rooms == {*ORDER, *BESIDE}
 
 
+def test_no_name_of_a_face_is_hidden_by_a_module():
+    """`from fer_kit.data import balance` would give a module of that name once somebody had imported it."""
+    problems = []
+    for path in KIT.rglob("__init__.py"):
+        tables = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Dict)]
+        names = {
+            name
+            for table in tables
+            for listed in table.values
+            if isinstance(listed, ast.Constant)
+            for name in str(listed.value).split()
+        }
+        modules = [*path.parent.glob("*.py"), *(p.parent for p in path.parent.glob("*/__init__.py"))]
+        beside = {p.stem for p in modules}
+        problems += [f"{relative(path)}: {name}" for name in sorted(names & beside)]
+    complain(problems, "name the module otherwise than the function in it")
+
+
 def test_private_names_stay_in_their_room():
     problems = []
     for path in [*MODULES, *MAINTAINERS]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fer_kit.camera.boxes import overlap, to_rgb
 from fer_kit.data.emotions import COLOURS, EMOTIONS
-from fer_kit.runtime.quiet import quiet
+from fer_kit.runtime.stderr import quiet
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 WHITE = (255, 255, 255)

@@ -19,7 +19,7 @@ from keras import layers
 
 from fer_kit.data.faceset import SIZE
 from fer_kit.runtime.files import replacing
-from fer_kit.runtime.quiet import quiet
+from fer_kit.runtime.stderr import quiet
 
 SUFFIXES = {"litert": ".tflite", "onnx": ".onnx"}
 BATCHES = (1, 2, 3, 8)

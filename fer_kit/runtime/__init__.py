@@ -4,7 +4,7 @@ settings   profile, and where data, cache and output lie; alone reads environmen
 devices    what Keras computes on, and in which precision
 files      writing that leaves a whole file or none
 names      refuses unknown names and options, suggesting the nearest
-quiet      keeps libraries' greetings off the screen
+stderr     keeps libraries' greetings off the screen
 lazy       how a sub-package's names are found when first used
 """
 
@@ -14,6 +14,6 @@ __getattr__, __dir__, __all__ = face(
     __name__,
     {
         "settings": "PROFILES Source profile data_path cache_dir output_dir",
-        "quiet": "quiet",
+        "stderr": "quiet",
     },
 )
