@@ -3,78 +3,24 @@
     report = examine(load_faces())
     print(report)
 
-`checks` holds the single checks, `quality` the measures of a face, `near_duplicates` the search for
-altered copies inside a set; `signatures`, `match`, `originality` and `changes` compare with FER-2013.
+examination      examine: all checks of one dataset
+findings         Finding and Report: what the doctor hands back
+checks           counts, blanks, duplicates, usages
+quality          brightness, contrast and sharpness of a face
+near_duplicates  altered copies inside a set
+signatures       what is known of each face of FER-2013
+match            which face of FER-2013 each face is
+originality      original, part, altered copy or another dataset; changes: what was done to the pixels
+wrong_labels     labels that a model finds unlikely
 """
 
-import numpy as np
+from fer_kit.runtime.lazy import face
 
-from fer_kit.data.doctor import checks
-from fer_kit.data.doctor.findings import Finding, Report
-from fer_kit.data.doctor.match import match
-from fer_kit.data.doctor.near_duplicates import near_duplicates
-from fer_kit.data.doctor.originality import compare
-from fer_kit.data.doctor.quality import is_blank, measure, medians
-from fer_kit.data.doctor.signatures import Signatures
-from fer_kit.data.doctor.wrong_labels import check_labels, likely_wrong_labels
-
-__all__ = ["Finding", "Report", "examine", "examine_path", "likely_wrong_labels"]
-
-
-def examine(faces, reference=None, probabilities=None):
-    """Examine a FaceSet and return the `Report`.
-
-    `reference` are the `Signatures` to compare with, by default FER-2013's, which the kit ships;
-    `probabilities` float (N, K), if given, are a model's for these faces, to find likely wrong labels.
-    All 35,887 faces of FER-2013 take some ten seconds on two cores.
-    """
-    measures = measure(faces.images)
-    blank = is_blank(measures)
-    mine = Signatures.of(faces, measures)
-    found = match(faces.images, mine, Signatures.load() if reference is None else reference)
-    original, differences, rows = compare(faces, found)
-    facts, findings = _facts(faces, measures, blank)
-    notes = checks.check_loading(faces.notes)
-    groups, conflicting = checks.identical_groups(faces)
-    near = near_duplicates(faces.images, mine.hashes, _one_each(groups, ~blank))
-    facts["near_duplicates"], near_findings = checks.check_near_duplicates(near, faces.usage)
-    facts["original"] = original
-    rows |= {"blank": np.flatnonzero(blank), "groups": groups, "conflicting": np.flatnonzero(conflicting)}
-    rows |= {"near": near.same, "mirrored": near.mirrored}
-    if probabilities is not None:
-        rows["likely_wrong"] = likely_wrong_labels(probabilities, faces.labels)
-        findings += check_labels(faces, probabilities, rows["likely_wrong"])
-    return Report(faces.source, [*notes, *differences, *findings, *near_findings], facts, rows, measures)
-
-
-def _facts(faces, measures, blank):
-    """Return the facts about a FaceSet alone, without comparing its faces one with another, and findings."""
-    duplicates, twins = checks.count_duplicates(faces), checks.count_twins(faces)
-    facts = {
-        "counts": {usage: column.to_dict() for usage, column in faces.counts().items()},
-        "duplicates": duplicates,
-        "twins": twins,
-        "blank": int(blank.sum()),
-        "usage": medians(measures[~blank], faces.usage[~blank]),
-        "emotion": medians(measures[~blank], np.array(faces.names)[faces.labels[~blank]]),
-    }
-    findings = [*checks.check_counts(faces), *checks.check_blank(faces, blank)]
-    findings += [*checks.check_duplicates(duplicates, twins), *checks.check_usages(measures, faces, blank)]
-    return facts, findings
-
-
-def _one_each(groups, wanted):
-    """Return the row of the first face of each group, of the faces that `wanted` bool (N,) allows."""
-    _, first = np.unique(groups, return_index=True)
-    return np.sort(first[wanted[first]])
-
-
-def examine_path(path):
-    """Examine the dataset at `path` (anything `load_faces` takes, or "sample") and return the `Report`.
-
-    What loading had to convert, skip or assume is among the findings. Raises FileNotFoundError and
-    ValueError, as `load_faces` does, for input that cannot be read at all.
-    """
-    from fer_kit.data.loading import load_faces
-
-    return examine(load_faces(path, allow_missing=True))
+__getattr__, __dir__, __all__ = face(
+    __name__,
+    {
+        "examination": "examine examine_path",
+        "findings": "Finding Report",
+        "wrong_labels": "likely_wrong_labels",
+    },
+)

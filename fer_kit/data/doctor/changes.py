@@ -17,8 +17,8 @@ WORDS = {
 }
 
 SHIFTED_BITS = 5
-"""Hashes that differ in this many of 64 bits: 1 % of faces blurred with sigma 1 px, half of faces zoomed "
-"by 5 %."""
+"""From this many differing bits of 64 on, a face shows other content. A blur of 1 px reaches it for 1 % of
+faces, a zoom of 5 % for half."""
 
 
 def check_pixels(faces, found, facts):
@@ -68,9 +68,11 @@ def _amount(name, before, after, facts):
 
 def _where(faces, rows):
     """Return "3,589 of 3,589 PrivateTest faces are" for the usages that `rows` lie in."""
-    usage, parts = faces.usage[rows], []
+    usage = faces.usage[rows]
+    parts = []
     for name in USAGES:
-        count, total = (usage == name).sum(), (faces.usage == name).sum()
+        count = (usage == name).sum()
+        total = (faces.usage == name).sum()
         if count > 0.01 * len(rows):
             parts.append(f"{count:,} of {total:,} {name}")
     return f"{' and '.join(parts)} faces are"

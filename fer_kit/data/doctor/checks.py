@@ -26,13 +26,14 @@ def check_loading(notes):
 
 def check_counts(faces):
     """Return findings on faces per usage and emotion (`FaceSet.counts`) against FER-2013's official ones."""
-    counts, findings = faces.counts(), []
+    counts = faces.counts()
+    findings = []
     present = [u for u in USAGES if counts[u].sum()]
     for usage in present:
         gone = [name for name in faces.names if not counts.loc[name, usage]]
         if gone:
             text = (
-                f"{usage} has no faces for {', '.join(gone)}: nothing can be learnt or scored there. Add "
+                f"{usage} has no faces for {', '.join(gone)}: nothing can be learned or scored there. Add "
                 "the folder."
             )
             findings.append(Finding("empty-emotion", "warning", text))
@@ -42,7 +43,8 @@ def check_counts(faces):
         return [Finding("counts", "note", "All counts per usage and emotion are FER-2013's official ones.")]
     for usage in present:
         findings += _exchanged_counts(usage, counts[usage].tolist())
-    smallest, largest = counts.sum(axis=1).min(), counts.sum(axis=1).max()
+    smallest = counts.sum(axis=1).min()
+    largest = counts.sum(axis=1).max()
     if largest > 5 * max(smallest, 1):
         text = (
             f"The commonest emotion has {largest:,} faces, the rarest {smallest:,}. Look at recall per "
@@ -89,7 +91,8 @@ def identical_groups(faces):
     ones, and whether its group carries more than one label."""
     _, groups = np.unique(faces.digests, return_inverse=True)
     count = groups.max(initial=-1) + 1
-    lowest, highest = np.full(count, len(faces.names)), np.full(count, -1)
+    lowest = np.full(count, len(faces.names))
+    highest = np.full(count, -1)
     np.minimum.at(lowest, groups, faces.labels)
     np.maximum.at(highest, groups, faces.labels)
     return groups, (lowest < highest)[groups]
@@ -138,7 +141,7 @@ def check_duplicates(facts, twins):
     if sum(twins.values()):
         told = " and ".join(f"{count:,} {usage}" for usage, count in twins.items())
         text = (
-            f"{told} faces have a pixel-identical twin in Training: they can be learnt by heart. Score "
+            f"{told} faces have a pixel-identical twin in Training: a network can memorise them. Score "
             "twin-free too."
         )
         findings.append(Finding("twins", "warning", text))
@@ -191,7 +194,8 @@ ADVICE = {
 
 def check_usages(measures, faces, blank):
     """Return findings on usages that differ in brightness, contrast or sharpness by more than chance."""
-    findings, seen = [], measures[~blank]
+    findings = []
+    seen = measures[~blank]
     for name, (usage, effect) in usages_that_differ(seen, faces.labels[~blank], faces.usage[~blank]).items():
         middle = seen[name].groupby(faces.usage[~blank]).median()
         told = ", ".join(f"{u} {value:.1f}" for u, value in middle.items())

@@ -5,9 +5,13 @@ import numpy as np
 from fer_kit.data.doctor.near_duplicates import MIRRORED_TURNS, TURNS, dhash, mirrored, nearest
 from fer_kit.data.doctor.signatures import mixed
 
-TIGHT, CLOSE, REACH, FAR_REACH, SLACK = 2, 4, 8, 14, 3
-"""Bits of 64 in which hashes differ. Of another dataset's faces 0.4 % have some FER-2013 face within 2 bits,
-4 % within 4 and 22 % within 8 (measured on UTKFace); of FER-2013's own, blurred with sigma 2 px, 23, 55
+TIGHT = 2
+CLOSE = 4
+REACH = 8
+FAR_REACH = 14
+SLACK = 3
+"""Numbers of bits of 64 in which hashes differ. Of another dataset's faces 0.4 % have some FER-2013 face within
+2 bits, 4 % within 4 and 22 % within 8 (measured on UTKFace); of FER-2013's own, blurred with sigma 2 px, 23, 55
 and 96 % have their own."""
 
 ENOUGH = 0.02
@@ -39,7 +43,8 @@ class Match:
     """
 
     def __init__(self, copy, original):
-        self.copy, self.original = copy, original
+        self.copy = copy
+        self.original = original
         self.origin = np.full(len(copy), -1)
         self.paired = np.zeros(len(copy), bool)
         self.how = np.full(len(copy), "", dtype="<U40")
@@ -52,8 +57,10 @@ class Match:
 
     def pair_equal(self, agree, how):
         """Pair off faces that are equal in all that `agree` names, one to one."""
-        rows, free = np.flatnonzero(self.origin < 0), np.flatnonzero(self.free)
-        mine, theirs = _keys(self.copy, agree)[rows], _keys(self.original, agree)[free]
+        rows = np.flatnonzero(self.origin < 0)
+        free = np.flatnonzero(self.free)
+        mine = _keys(self.copy, agree)[rows]
+        theirs = _keys(self.original, agree)[free]
         _, i, j = np.intersect1d(_numbered(mine), _numbered(theirs), return_indices=True)
         self._pair(rows[i], free[j], how)
 
@@ -61,17 +68,17 @@ class Match:
         """Give faces that are identical to some row of the original, all paired already, that origin."""
         rows = np.flatnonzero(self.origin < 0)
         order = np.argsort(self.original.pixels)
-        known, wanted = self.original.pixels[order], self.copy.pixels[rows]
+        known = self.original.pixels[order]
+        wanted = self.copy.pixels[rows]
         place = np.searchsorted(known, wanted).clip(max=len(known) - 1)
         same = known[place] == wanted
-        self.origin[rows[same]], self.how[rows[same]] = order[place[same]], "identical"
+        self._name(rows[same], order[place[same]], "identical")
 
     def look_for(self, rows, hashes, how, reach=REACH):
         """Find origins for the faces `rows`, whose hashes uint64 (len(rows),) may be those of a variant.
 
-        A face is paired with a row that is still free when that lies within `reach` bits and hardly
-        farther than any other row: `SLACK` bits when label and usage agree, less when they do not. All is
-        done twice, because two faces may want one row. A face left over that lies close to a row repeats it.
+        An origin lies within `reach` bits, and at most `SLACK` bits farther than the nearest row of all;
+        fewer where label or usage differ.
         """
         bits, row = (found.astype(int) for found in nearest(hashes, self.original.hashes))
         for agree, limit in (
@@ -79,18 +86,27 @@ class Match:
             (("labels",), np.minimum(bits + 1, reach)),
             ((), np.minimum(bits, TIGHT + 1)),
         ):
-            mine, theirs = _keys(self.copy, agree)[rows], _keys(self.original, agree)
+            mine = _keys(self.copy, agree)[rows]
+            theirs = _keys(self.original, agree)
+            # 1. Each face proposes the nearest row that is still free.
+            # 2. Where two propose one row, the nearer wins and the other proposes again: each group twice.
             for group in np.repeat(np.unique(mine), 2):
                 wanting = np.flatnonzero((mine == group) & (self.origin[rows] < 0))
                 free = np.flatnonzero((theirs == group) & self.free)
                 if len(wanting) and len(free):
                     won, place = _first_come(hashes[wanting], self.original.hashes[free], limit[wanting])
                     self._pair(rows[wanting[won]], free[place], how)
+        # 3. What is still unpaired but close to a row is a repeated photograph.
         repeats = (self.origin[rows] < 0) & (bits <= CLOSE)
-        self.origin[rows[repeats]], self.how[rows[repeats]] = row[repeats], how
+        self._name(rows[repeats], row[repeats], how)
+
+    def _name(self, rows, origins, how):
+        self.origin[rows] = origins
+        self.how[rows] = how
 
     def _pair(self, rows, origins, how):
-        self.origin[rows], self.paired[rows], self.how[rows] = origins, True, how
+        self._name(rows, origins, how)
+        self.paired[rows] = True
         self.free[origins] = False
 
 
@@ -100,7 +116,8 @@ def match(images, copy, original, seed=0):
     `images` uint8 (N, 48, 48) are the copy's. Equal pixels are paired first, then equal hashes, then
     near hashes, then those of mirrored, turned and negative variants where a sample shows there are some.
     """
-    found, rng = Match(copy, original), np.random.default_rng(seed)
+    found = Match(copy, original)
+    rng = np.random.default_rng(seed)
     for agree in (("pixels", "labels", "usage"), ("pixels", "labels"), ("pixels",)):
         found.pair_equal(agree, "identical")
     found.name_repeats()
@@ -124,7 +141,9 @@ def _enough(bits):
 
 def _look_for_changed(found, rng):
     """Look for faces of which the pixels were changed but not the place: blur, light, compression."""
-    rows, copy, original = found.unknown(), found.copy, found.original
+    rows = found.unknown()
+    copy = found.copy
+    original = found.original
     probe = rng.permutation(rows)[:PROBE]
     bits, row = nearest(copy.hashes[probe], original.hashes)
     if found.recognised or _enough(bits):

@@ -4,6 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_kit.data.faceset import MIDDLE, SIZE
+
+CELLS = 8
+"""A hash has a bit for each of 8 x 8 cells of a face."""
+
 RADIUS = 6
 """Hashes of one photo in two versions differ in at most this many of 64 bits, nearly always."""
 
@@ -11,6 +16,7 @@ SAME_PHOTO = 0.92
 """Two faces whose pixels correlate this well are one photo. Of FER-2013's pairs between 0.92 and 0.96
 nearly all are (another crop, light or watermark); below 0.88 different people begin."""
 
+CHUNK = 2048  # faces whose pixels are looked at in one go
 ROWS = 8  # hashes compared with all others at a time: small enough for the processor's cache
 
 
@@ -21,15 +27,16 @@ def dhash(images):
     (N. Krawetz, 2013, "Kind of like that"). Brightness, contrast, blur and re-encoding hardly
     change it. Whole numbers throughout, so every machine finds the same bits.
     """
-    hashes = [_dhash_some(images[k : k + 2048]) for k in range(0, len(images), 2048)]
+    hashes = [_dhash_some(images[k : k + CHUNK]) for k in range(0, len(images), CHUNK)]
     return np.concatenate(hashes) if hashes else np.zeros(0, np.uint64)
 
 
 def _dhash_some(images):
-    rows = images.reshape(-1, 8, 6, 48).sum(axis=2, dtype=np.uint16)
+    rows = images.reshape(-1, CELLS, SIZE // CELLS, SIZE).sum(axis=2, dtype=np.uint16)
     # 48 columns make nine cells of 16 thirds of a column each.
-    cells = np.repeat(rows, 3, axis=2).reshape(-1, 8, 9, 16).sum(axis=3, dtype=np.uint16)
-    bits = (cells[:, :, 1:] > cells[:, :, :-1]).reshape(-1, 64)
+    thirds = np.repeat(rows, 3, axis=2).reshape(-1, CELLS, CELLS + 1, 3 * SIZE // (CELLS + 1))
+    cells = thirds.sum(axis=3, dtype=np.uint16)
+    bits = (cells[:, :, 1:] > cells[:, :, :-1]).reshape(-1, CELLS * CELLS)
     return np.packbits(bits, axis=1).view(np.uint64).ravel()
 
 
@@ -37,9 +44,9 @@ def _rotated(degrees):
     def rotate(images):
         import cv2
 
-        matrix = cv2.getRotationMatrix2D((23.5, 23.5), degrees, 1.0)
-        turned = [cv2.warpAffine(i, matrix, (48, 48), borderMode=cv2.BORDER_REFLECT_101) for i in images]
-        return np.array(turned, np.uint8).reshape(-1, 48, 48)
+        matrix = cv2.getRotationMatrix2D((MIDDLE, MIDDLE), degrees, 1.0)
+        turned = [cv2.warpAffine(i, matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REFLECT_101) for i in images]
+        return np.array(turned, np.uint8).reshape(-1, SIZE, SIZE)
 
     return rotate
 
@@ -74,7 +81,8 @@ def nearest(hashes, others, not_row=None):
 
     uint64 (N,) and (M,), M > 0; `not_row` int (N,) names for each hash a row of `others` to pass over.
     """
-    bits, row = np.zeros(len(hashes), np.uint8), np.zeros(len(hashes), np.int64)
+    bits = np.zeros(len(hashes), np.uint8)
+    row = np.zeros(len(hashes), np.int64)
     for start in range(0, len(hashes), ROWS):
         some = slice(start, start + ROWS)
         distance = np.bitwise_count(hashes[some, None] ^ others[None, :])
@@ -88,9 +96,10 @@ def nearest(hashes, others, not_row=None):
 def correlation(images, others):
     """Return the pixel correlation, float32 (N,) in [-1, 1], of faces (N, 48, 48) with `others`."""
     parts = []
-    for k in range(0, len(images), 2048):
-        a, b = _standardised(images[k : k + 2048]), _standardised(others[k : k + 2048])
-        parts.append(np.einsum("np,np->n", a, b))
+    for k in range(0, len(images), CHUNK):
+        one = _standardised(images[k : k + CHUNK])
+        other = _standardised(others[k : k + CHUNK])
+        parts.append(np.einsum("np,np->n", one, other))
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
@@ -116,7 +125,8 @@ def near_duplicates(images, hashes, rows, probe=1000, seed=0):
     `images` uint8 (N, 48, 48), `hashes` uint64 (N,) theirs, `rows` the faces to look at: leave out
     blank faces and all but one of each pixel-identical group.
     """
-    images, hashes = images[rows], hashes[rows]
+    images = images[rows]
+    hashes = hashes[rows]
     same = close_pairs(hashes, hashes)
     same = same[_same_photo(images[same[:, 0]], images[same[:, 1]])]
     mirror = close_pairs(hashes, dhash(mirrored(images)))
@@ -135,7 +145,8 @@ def _turned(images, hashes, chosen):
         close = np.flatnonzero(bits <= RADIUS)
         fits = correlation(turned[close], images[row[close]])
         # A face that fits no worse unturned, or only mirrored, is a near duplicate of another kind.
-        face, other = images[chosen[close]], images[row[close]]
+        face = images[chosen[close]]
+        other = images[row[close]]
         unturned = np.maximum(correlation(face, other), correlation(mirrored(face), other))
         found[close] |= (fits >= SAME_PHOTO) & (fits > unturned)
     return found

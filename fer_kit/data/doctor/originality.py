@@ -7,7 +7,7 @@ from fer_kit.data.doctor.findings import GET_AGAIN, Finding, listed
 from fer_kit.data.doctor.signatures import OTHER
 from fer_kit.data.emotions import EMOTIONS, USAGES
 
-MISTAKEN = 0.01, 0.001
+MISTAKEN = (0.01, 0.001)
 """Shares of the changed faces, and of all, that may be taken for another face; fewer are passed over."""
 
 TRAIN = USAGES.index("Training")
@@ -37,7 +37,8 @@ def compare(faces, found):
 
 def _facts(found):
     identical = found.paired & (found.how == "identical")
-    missing, extra = int(found.free.sum()), int((~found.paired).sum())
+    missing = int(found.free.sum())
+    extra = int((~found.paired).sum())
     changed = int(found.paired.sum() - identical.sum())
     lost = min(missing, extra, round(OUT_OF_REACH * changed)) if found.recognised else 0
     return {
@@ -100,7 +101,8 @@ def _credible(found, mask):
 def _labels(faces, found, facts):
     """Findings on emotions that exchanged their names, or else on single faces with another label."""
     wrong = _with_other_label(found)
-    was, now = found.original.labels[found.origin[wrong]], found.copy.labels[wrong]
+    was = found.original.labels[found.origin[wrong]]
+    now = found.copy.labels[wrong]
     moves = _commonest(was, now, EMOTIONS)
     facts |= {"relabelled": int(wrong.sum()), "relabelled_pairs": dict(moves)}
     exchanged = _exchanged(found)
@@ -125,14 +127,16 @@ def _exchanged(found):
     known = found.paired & (found.copy.labels != OTHER)
     table = np.zeros((len(EMOTIONS), len(EMOTIONS)), int)
     np.add.at(table, (found.original.labels[found.origin[known]], found.copy.labels[known]), 1)
-    mode, size = table.argmax(axis=1), table.sum(axis=1)
+    mode = table.argmax(axis=1)
+    size = table.sum(axis=1)
     clear = (size >= 10) & (table.max(axis=1) > 0.8 * size) & (mode != np.arange(len(EMOTIONS)))
     return [f"{EMOTIONS[k]} faces are labelled {EMOTIONS[mode[k]]}" for k in np.flatnonzero(clear)]
 
 
 def _usages(found, facts):
     """Findings on faces in another usage than the original's, above all test faces in Training."""
-    was, now = found.original.usage[found.origin], found.copy.usage
+    was = found.original.usage[found.origin]
+    now = found.copy.usage
     moved = _credible(found, found.paired & (was != now))
     leaked = (now == TRAIN) & (was != TRAIN) & (moved | _added_from_test(found, facts))
     rest = moved & ~leaked
@@ -161,8 +165,8 @@ def _added_from_test(found, facts):
     count only where they are many more.
     """
     added = (found.origin >= 0) & ~found.paired
-    pixels, usage = found.original.pixels, found.original.usage
-    foreign = added & ~np.isin(pixels[found.origin], pixels[usage == TRAIN])
+    pixels = found.original.pixels
+    foreign = added & ~np.isin(pixels[found.origin], pixels[found.original.usage == TRAIN])
     altered = added & (found.how != "identical") & (found.copy.usage == TRAIN)
     many = facts["extra"] and (foreign & altered).sum() > 0.15 * altered.sum()
     return foreign if many else foreign & ~altered

@@ -7,7 +7,8 @@ BLANK = 2.0
 """A face whose pixels have a standard deviation below this many grey levels is blank. FER-2013 has
 thirteen such images, at 0 to 0.7 levels; its flattest real face has 4.1."""
 
-EFFECT, STEPS_OF_CHANCE = 0.25, 5.0
+EFFECT = 0.25
+STEPS_OF_CHANCE = 5.0
 """A usage differs when its median is off by 0.25 standard deviations of the faces AND by five standard
 errors. FER-2013's own usages differ by at most 0.05; blurring with sigma 0.5 px moves sharpness by 1.4."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_kit.data.doctor.near_duplicates import dhash
-from fer_kit.data.doctor.quality import measure
+from fer_kit.data.doctor.quality import BLANK, measure
 from fer_kit.data.emotions import EMOTIONS, USAGES
 from fer_kit.runtime.files import replacing
 
@@ -72,7 +72,7 @@ class Signatures:
     @property
     def blank(self):
         """The faces without a picture, bool (N,)."""
-        return self.contrast * UNITS["contrast"] < 2
+        return self.contrast * UNITS["contrast"] < BLANK
 
     @property
     def pixels(self):

@@ -8,12 +8,21 @@ from fer_kit.data.doctor.findings import Finding
 def likely_wrong_labels(probabilities, labels):
     """Find faces whose label a model finds unlikely, by confident learning (Northcutt et al. 2021).
 
-    `probabilities` float (N, K) from a model that did NOT train on these faces, `labels` int (N,). A
-    face is suspected when another emotion's probability reaches what that emotion's own faces
-    have on average, and beats the label's. Returns row numbers, the most suspect first.
-    Raises ValueError when the shapes do not fit.
+    A face is suspected when another emotion's probability reaches what that emotion's own faces have on
+    average, and beats the label's.
+
+    Args:
+        probabilities: float (N, K) from a model that did NOT train on these faces.
+        labels: int (N,).
+
+    Returns:
+        Row numbers, int (M,), the most suspect first.
+
+    Raises:
+        ValueError: the shapes do not fit.
     """
-    probabilities, labels = np.asarray(probabilities, float), np.asarray(labels)
+    probabilities = np.asarray(probabilities, float)
+    labels = np.asarray(labels)
     if (
         probabilities.ndim != 2
         or len(probabilities) != len(labels)
