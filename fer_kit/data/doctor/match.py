@@ -10,9 +10,9 @@ CLOSE = 4
 REACH = 8
 FAR_REACH = 14
 SLACK = 3
-"""Numbers of bits of 64 in which hashes differ. Of another dataset's faces 0.4 % have some FER-2013 face within
-2 bits, 4 % within 4 and 22 % within 8 (measured on UTKFace); of FER-2013's own, blurred with sigma 2 px, 23, 55
-and 96 % have their own."""
+"""Numbers of bits of 64 in which hashes differ. Of another dataset's faces 0.4 % have some FER-2013 face
+within 2 bits, 4 % within 4 and 22 % within 8 (measured on UTKFace); of FER-2013's own, blurred with sigma
+2 px, 23, 55 and 96 % have their own."""
 
 ENOUGH = 0.02
 """A variant is taken seriously when it brings this share of the faces within TIGHT of the original."""
