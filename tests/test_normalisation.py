@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from fer_kit.training import speedups
 from fer_kit.training.speedups import fused_normalisation
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's own kernel")
@@ -50,6 +51,47 @@ def test_training_is_that_of_keras(precision, options, apart):
         assert other.numpy() == pytest.approx(one.numpy(), abs=apart, rel=apart), one.path
 
 
+def without_the_kernel(monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.delattr(tf.raw_ops, "FusedBatchNormV3")
+
+
+def without_an_attribute(monkeypatch):
+    def renamed(layer, inputs, training=None, mask=None):
+        return layer.running_mean  # what moving_mean may be called one day
+
+    monkeypatch.setattr(speedups, "_normalise", renamed)
+
+
+def without_replacing(monkeypatch):
+    def sealed(layer, name, value, whole=layers.BatchNormalization.__setattr__):
+        if name == "call":
+            raise AttributeError("call is read-only")
+        whole(layer, name, value)
+
+    monkeypatch.setattr(layers.BatchNormalization, "__setattr__", sealed)
+
+
+def other_numbers(monkeypatch):
+    import tensorflow as tf
+
+    kernel = tf.raw_ops.FusedBatchNormV3
+    monkeypatch.setattr(tf.raw_ops, "FusedBatchNormV3", lambda x, **given: kernel(x=2 * x + 1, **given))
+
+
+@pytest.mark.parametrize("gone", [without_the_kernel, without_an_attribute, without_replacing, other_numbers])
+def test_where_the_kernel_fails_keras_trains_and_one_warning_says_so(monkeypatch, gone):
+    own, own_loss, _ = trained(fuse=False)
+    gone(monkeypatch)
+    with pytest.warns(UserWarning, match="batch normalisation trains in Keras' own, slower way") as warned:
+        fallen_back, loss, _ = trained(fuse=True)
+    assert len([w for w in warned if "batch normalisation" in str(w.message)]) == 1
+    assert loss == own_loss
+    for one, other in zip(own.weights, fallen_back.weights, strict=True):
+        assert np.array_equal(one.numpy(), other.numpy())
+
+
 def test_the_kernel_is_at_work_in_training_alone(monkeypatch):
     import tensorflow as tf
 
@@ -58,4 +100,5 @@ def test_the_kernel_is_at_work_in_training_alone(monkeypatch):
     trained(fuse=False)
     assert not calls
     trained(fuse=True)
-    assert len(calls) == 1  # traced once, for the maps; the flat layer and `predict` stay Keras' own
+    # Tried once, then traced once, for the maps; the flat layer and `predict` stay Keras' own.
+    assert len(calls) == 2

@@ -1,9 +1,13 @@
 """Training: what is learnt from, interruptions of every kind, and what goes wrong."""
 
 import errno
+import io
 import os
+import random
+import re
 import subprocess
 import sys
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -84,7 +88,7 @@ if loop.keras.backend.backend() == "tensorflow":
     import tensorflow as tf
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
-one, two = (t.fit(few, sys.argv[2] + name, model="small", epochs=1, share_over=devices, precision="float32")
+one, two = (t.fit(few, sys.argv[2] + name, model="kit-best", epochs=1, devices=devices, precision="float32")
             for name, devices in (("one", None), ("two", ["cpu:0", "cpu:1"])))
 for a, b in zip(t.weights(one), t.weights(two), strict=True):
     np.testing.assert_allclose(a, b, atol=1e-5)
@@ -142,15 +146,37 @@ def test_ctrl_c_keeps_the_best_and_counters_go_on(few, tmp_path, monkeypatch, ca
     monkeypatch.undo()
     assert_same_run(go("stopped"), whole)
     out = capsys.readouterr().out
-    assert "Interrupted after epoch 2" in out and "Going on after epoch 2 of 9" in out
+    assert "Interrupted after epoch 2" in out and "Resuming after epoch 2 of 9" in out
 
 
 def test_progress_is_one_line_per_epoch(few, tmp_path, capsys):
     run = fit(few, tmp_path / "run", epochs=2)
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    out = capsys.readouterr().out
+    assert "\r" not in out and out.endswith("\n")
+    lines = [line for line in out.splitlines() if line.startswith("epoch ")]
     assert len(lines) == 2
     assert "PublicTest" in lines[0] and "best" in lines[0] and "lr 0.001" in lines[0]
     assert list(run.history.index) == [1, 2]
+
+
+class Terminal(io.StringIO):
+    """A terminal that keeps all that was written to it."""
+
+    def isatty(self):
+        return True
+
+
+def test_in_a_terminal_a_bar_shows_the_time_left_and_disappears(few, tmp_path, monkeypatch):
+    def wait(self, batch, logs=None, whole=callbacks.Progress.on_train_batch_begin):
+        time.sleep(0.6)
+        whole(self, batch)
+
+    monkeypatch.setattr(callbacks.Progress, "on_train_batch_begin", wait)
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    fit(few, tmp_path / "run", epochs=1)
+    written = sys.stdout.getvalue()
+    assert "epoch 1/1" in written and re.search(r"\d/5 \[\d\d:\d\d<", written)
+    assert re.search(r"\r *\repoch 1/1  loss ", written)  # the bar was wiped before the line
 
 
 def test_a_finished_run_is_not_trained_again_unless_asked(few, tmp_path, monkeypatch, capsys):
@@ -222,6 +248,31 @@ def test_a_folder_with_another_run_is_refused(few, tmp_path):
         loop.records.begin(tmp_path, asked | {"model": "kit-best"})
     with pytest.raises(ValueError, match="recipe epochs was 4, now 9; seed was 0, now 1"):
         loop.records.begin(tmp_path, asked | {"recipe": asdict(replace(QUICK, epochs=9)), "seed": 1})
+
+
+def states():
+    """The states of the global generators of Python and NumPy."""
+    kind, keys, *rest = np.random.get_state()
+    return random.getstate(), (kind, keys.tobytes(), *rest)
+
+
+def test_fit_leaves_the_global_generators_as_they_were(few, tmp_path, monkeypatch):
+    before = states()
+    loop.fit("kit-small", few, RICH, tmp_path / "whole", epochs=1, precision="float32")
+    assert states() == before
+    stop_in(monkeypatch, 1, OSError("No space left on device"))
+    with pytest.raises(OSError, match="No space left"):
+        loop.fit("kit-small", few, RICH, tmp_path / "failed", epochs=1, precision="float32")
+    assert states() == before
+
+
+def test_the_seed_alone_decides_the_weights(few, tmp_path):
+    runs = []
+    for name in ("one", "two"):
+        random.seed(name)
+        np.random.seed(len(runs))
+        runs.append(loop.fit("kit-small", few, RICH, tmp_path / name, epochs=1, precision="float32", seed=4))
+    assert_same_run(*runs)
 
 
 def test_the_state_of_another_model_is_refused(few, tmp_path, monkeypatch):
@@ -340,7 +391,7 @@ def test_a_sequential_model_of_ones_own_trains(few, tmp_path):
 
 def test_a_model_is_built_in_the_precision_asked_for(few, tmp_path, monkeypatch):
     monkeypatch.setattr(loop.zoo, "build", lambda name, emotions: small_model(emotions))
-    run = fit(few, tmp_path / "run", model="small", epochs=1, precision="mixed_bfloat16")
+    run = fit(few, tmp_path / "run", model="kit-best", epochs=1, precision="mixed_bfloat16")
     assert run.provenance["precision"] == "mixed_bfloat16"
     assert precision_of(small_model()) == "float32"
     assert run.predictions["probabilities"].dtype == np.float32
@@ -360,7 +411,7 @@ def test_each_epoch_has_every_face_once_and_only_seed_and_epoch_decide(few, batc
 
 def test_fit_reads_the_same_batches_anew_each_epoch_and_no_thread_tunes_them(few):
     batches = Batches(few, 64)
-    read = batches.as_fit_takes_them()
+    read = batches.as_dataset()
     assert len(read) == len(batches)
     for epoch in (0, 1):
         batches.start_epoch(epoch)

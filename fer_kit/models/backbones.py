@@ -27,6 +27,7 @@ from fer_kit.data.sample.people import draw_sample
 from fer_kit.models import efficientnet_lite, statistics
 from fer_kit.models.layers import precision_of
 from fer_kit.runtime import devices
+from fer_kit.runtime.seeds import seeded
 
 RANDOM = "random (none given)"
 """What a record says about untrained weights."""
@@ -115,10 +116,8 @@ def load_backbone(name="InceptionV3", size=224, weights="imagenet", precision="a
             "weights='imagenet' downloads them"
         )
     policy, _ = devices.choose_precision(precision)
-    if weights is None:
-        keras.utils.set_random_seed(seed)
     downloaded = "imagenet" if str(weights) == "imagenet" else None
-    with devices.precision_policy(policy):
+    with devices.precision_policy(policy), seeded(seed):
         network = _build(build, size, downloaded, options)
     words = downloaded
     if name == efficientnet_lite.NAME and weights is not None:

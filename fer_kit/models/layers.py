@@ -1,4 +1,4 @@
-"""The layers of a model at any depth: all of them, one by its name, and what they compute in."""
+"""The layers of a model at any depth: all of them, one by its name, and their precision."""
 
 import difflib
 
@@ -6,7 +6,7 @@ import keras
 
 
 def all_layers(model):
-    """Yield the layers of a model from input to output, those of nested models in their place."""
+    """Yield the layers of a model from input to output, a nested model replaced by its layers."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from all_layers(layer)
@@ -15,7 +15,7 @@ def all_layers(model):
 
 
 def find_layer(model, name):
-    """Return the layer called `name`, nested or not. Raises ValueError with the nearest names."""
+    """Return the layer called `name`, nested or not. Raises ValueError, with the nearest names."""
     found = {layer.name: layer for layer in all_layers(model)}
     if name not in found:
         near = difflib.get_close_matches(name, found, n=3, cutoff=0.3) or list(found)[-3:]

@@ -1,4 +1,4 @@
-"""Batch statistics: the running means and variances of batch normalisation, measured anew."""
+"""Batch-norm statistics: the running means and variances of batch normalisation, measured again."""
 
 import keras
 
@@ -6,19 +6,19 @@ from fer_kit.models.layers import all_layers
 
 
 def batch_normalisers(model):
-    """Return the layers of `model`, at any depth, that normalise over the batch."""
+    """Return the batch normalisation layers of `model`, at any depth, as a list."""
     return [layer for layer in all_layers(model) if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 def running_statistics(normalisers):
-    """Return the variables with the running means and variances of the layers `normalisers`, as a list."""
+    """Return the running means and variances of the layers `normalisers`, a list of Keras variables."""
     return [variable for layer in normalisers for variable in layer.non_trainable_variables]
 
 
 def in_use(model):
-    """Return a model of the layers of `model`, in which batch normalisation alone is always in training.
+    """Return a model of the same layers, in which only batch normalisation is in training mode, always.
 
-    A model that is itself one of the layers is in training as a whole.
+    A nested model is in training mode as a whole.
     """
 
     def call(layer, *args, **kwargs):
@@ -30,16 +30,17 @@ def in_use(model):
 
 
 def statistics_step(model, normalisers):
-    """Return a function of (trainable, non-trainable values, images) that returns the batch's statistics.
+    """Return a function of (trainable values, non-trainable values, images) that measures one batch.
 
-    They are the running statistics of `normalisers` after one batch, had they no memory. `model` is `in_use`.
+    It returns what the running statistics of `normalisers` would be after this batch with momentum 0, as a
+    list. `model` is what `in_use` returned.
     """
 
     def step(trainable, non_trainable, images):
         momenta = [layer.momentum for layer in normalisers]
         try:
             for layer in normalisers:
-                layer.momentum = 0.0  # a running statistic is then that of the last batch
+                layer.momentum = 0.0  # the running statistics are then those of the last batch
             _, after = model.stateless_call(trainable, non_trainable, images)
         finally:
             for layer, momentum in zip(normalisers, momenta, strict=True):
@@ -65,7 +66,7 @@ def assign(variables, values):
 
 
 def compiled(function):
-    """Return `function` as one graph, where the backend makes one: without, each operation is sent alone."""
+    """Return `function` compiled, on TensorFlow and JAX: otherwise each operation is started on its own."""
     backend = keras.backend.backend()
     if backend == "jax":
         import jax

@@ -4,6 +4,7 @@ settings   profile, and where data, cache and output lie; alone reads environmen
 devices    what Keras computes on, and in which precision
 files      writing that leaves a whole file or none
 names      refuses unknown names and options, suggesting the nearest
+seeds      one seed for everything random, for as long as a block lasts
 stderr     keeps libraries' greetings off the screen
 lazy       how a sub-package's names are found when first used
 """

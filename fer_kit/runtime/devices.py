@@ -1,4 +1,4 @@
-"""What the computer can do: its GPUs, the precision that is fast on it, and several GPUs at once."""
+"""The hardware: its GPUs, the precision that is fast on it, and training on several GPUs at once."""
 
 import contextlib
 import functools
@@ -38,9 +38,10 @@ def gpus():
 
 @functools.cache
 def cpu_gains_from_bfloat16():
-    """Return whether this CPU multiplies bfloat16 faster than float32: asked of Linux, then measured.
+    """Return whether this CPU multiplies bfloat16 faster than float32.
 
-    Some CPUs that list AVX-512 BF16 need half as long again with it as in float32.
+    Measured only where Linux lists the instructions: some CPUs that have AVX-512 BF16 are 1.5 times slower
+    with it than in float32.
     """
     try:
         words = set(Path("/proc/cpuinfo").read_text().split())
@@ -52,8 +53,9 @@ def cpu_gains_from_bfloat16():
 
 
 def _seconds_to_multiply(dtype, size=1024, times=5):
-    """The fastest of some products of two matrices, in seconds."""
-    matrix, seconds = keras.ops.ones((size, size), dtype), []
+    """Return the fastest of some products of two matrices, in seconds."""
+    matrix = keras.ops.ones((size, size), dtype)
+    seconds = []
     for _ in range(times):
         start = time.perf_counter()
         float(keras.ops.cast(keras.ops.matmul(matrix, matrix)[0, 0], "float32"))  # waits for the answer
@@ -62,14 +64,15 @@ def _seconds_to_multiply(dtype, size=1024, times=5):
 
 
 def choose_precision(precision="auto", separable=False):
-    """Return (Keras dtype policy, reason), both str, for a model that is to be built.
+    """Return (Keras dtype policy, reason), both str, for a model that is about to be built.
 
-    "auto" takes mixed_bfloat16 on GPUs of compute capability 8.0 and above and on CPUs that gain from it
-    (faster for wide convolutions, under TensorFlow: benchmarks/training_speed.py), mixed_float16 on GPUs
-    from 7.0, and float32 everywhere else, where the others are slower. Networks of `separable` convolutions
-    stay in float32: half precision makes them slower on a CPU, and on a GPU (H200, JAX 0.11) the 1x1 kernels
-    of kit-small grew to 1e34 within an epoch of bfloat16. Anything else of `PRECISIONS` is taken as it is.
-    Raises ValueError for another name.
+    "auto" takes mixed_bfloat16 on GPUs of compute capability 8.0 and above and, under TensorFlow, on CPUs
+    that are faster with it (`cpu_gains_from_bfloat16`); mixed_float16 on GPUs from 7.0; float32 elsewhere,
+    where the others are slower. Networks of `separable` convolutions stay in float32: half precision makes
+    them slower on a CPU, and on a GPU (H200, JAX 0.11) the 1x1 kernels of kit-small grew to 1e34 within an
+    epoch of bfloat16. Any other name of `PRECISIONS` is returned as it is.
+
+    Raises ValueError for an unknown name.
     """
     if precision != "auto":
         if precision not in PRECISIONS:
@@ -89,7 +92,7 @@ def choose_precision(precision="auto", separable=False):
 
 @contextlib.contextmanager
 def precision_policy(policy):
-    """Build all layers inside a `with` block under the Keras dtype `policy`; afterwards all is as before."""
+    """Build all layers inside a `with` block under the Keras dtype `policy`, then restore the one before."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -98,18 +101,25 @@ def precision_policy(policy):
         keras.config.set_dtype_policy(before)
 
 
-def share(devices=None):
-    """Return a `with` block in which a model is built and compiled to train on several devices at once.
+def distribution(devices=None):
+    """Return a `with` block in which a model is built, compiled and trained on several devices at once.
 
-    Each batch is split evenly over the devices and the gradients are added up, so that results stay those
-    of one device, but for batch normalisation, which sees its own part of the batch alone. `devices`
-    None takes all GPUs when there are two or more; a list of names (`["GPU:0", "GPU:1"]`, or `"cpu:0"` on
-    jax) takes those; a started `tf.distribute.Strategy` is taken as it is. TensorFlow uses a
-    MirroredStrategy, jax keras.distribution.DataParallel; torch trains on one device.
+    Each batch is split evenly over the devices and the gradients are added up, so the results are those of
+    one device, except for batch normalisation, which sees only its own part of the batch.
+
+    Args:
+        devices: None takes all GPUs when there are two or more. A list of names takes those, such as
+            `["GPU:0", "GPU:1"]`, or `["cpu:0"]` on JAX. A `tf.distribute.Strategy` is taken as it is.
+
+    Returns:
+        The scope of a MirroredStrategy on TensorFlow, of `keras.distribution.DataParallel` on JAX.
+
+    Raises:
+        ValueError: For devices on torch, where Keras trains on one device.
 
     Several computers (TensorFlow): start the same script on each with TF_CONFIG set, for instance
     `{"cluster": {"worker": ["host-a:12345", "host-b:12345"]}, "task": {"type": "worker", "index": 0}}`,
-    and give `fit(..., devices=tf.distribute.MultiWorkerMirroredStrategy())`, each with its own `out`.
+    and call `fit(..., devices=tf.distribute.MultiWorkerMirroredStrategy())`, each with its own `out`.
     """
     if hasattr(devices, "scope"):
         return devices.scope()
@@ -126,18 +136,18 @@ def share(devices=None):
     raise ValueError("Keras on torch trains on one device; leave devices out, or use tensorflow or jax")
 
 
-def sharing():
-    """Return how many devices share each batch in the present `share` block, 1 outside of any."""
+def device_count():
+    """Return how many devices share each batch in the current `distribution` block, 1 outside of any."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         return tf.distribute.get_strategy().num_replicas_in_sync
-    distribution = keras.distribution.distribution()
-    return distribution.device_mesh.devices.size if distribution else 1
+    current = keras.distribution.distribution()
+    return current.device_mesh.devices.size if current else 1
 
 
 def describe():
-    """Return what trains here, in words: `2 x Tesla T4`, or the CPU's architecture and cores."""
+    """Return the hardware in words: `2 x Tesla T4`, or the CPU's architecture and number of cores."""
     names = [name for name, _ in gpus()]
     if names:
         return f"{len(names)} x {names[0]}" if len(names) > 1 else names[0]
@@ -145,7 +155,7 @@ def describe():
 
 
 def out_of_memory(error):
-    """Return whether an exception of any backend says that memory ran out."""
+    """Return whether an exception, of any backend, means that memory ran out."""
     words = f"{type(error).__name__} {error}".lower().replace("_", "").replace(" ", "")
     return "resourceexhausted" in words or "outofmemory" in words
 

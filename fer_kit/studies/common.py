@@ -12,6 +12,7 @@ from pathlib import Path
 
 import keras
 
+from fer_kit.runtime.seeds import seeded
 from fer_kit.training.loop import fit
 
 PLAIN = "plain"
@@ -30,8 +31,8 @@ def train(network, faces, recipe, folder, seed=0, **options):
             "pass a name of models.MODELS or a function that takes the number of emotions and builds one"
         )
     if not isinstance(network, str):
-        keras.utils.set_random_seed(seed)
-        network = network(len(faces.names))
+        with seeded(seed):
+            network = network(len(faces.names))
     run = fit(network, faces, recipe, Path(folder), seed=seed, **options)
     if not run.finished:
         raise RuntimeError(f"{folder} is not finished; the same call goes on from there")

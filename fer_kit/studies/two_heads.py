@@ -8,6 +8,7 @@ from keras import layers, ops
 
 from fer_kit.models import zoo
 from fer_kit.runtime import devices
+from fer_kit.runtime.seeds import seeded
 from fer_kit.training import loop
 from fer_kit.training.recipes import find_recipe
 
@@ -83,8 +84,8 @@ def fit_together(name, first, second, recipe, out, precision="auto", **options):
     """
     recipe = replace(find_recipe(recipe), label_smoothing=0.0, mixup=0.0)
     faces = join_tasks(first, second)
-    keras.utils.set_random_seed(options.get("seed", 0))
-    model = two_heads(name, (len(first.names), len(second.names)), precision)
+    with seeded(options.get("seed", 0)):
+        model = two_heads(name, (len(first.names), len(second.names)), precision)
     run = loop.fit(model, faces, recipe, out, **options)
     if run.finished:
         _score_each(run, first.names, second.names)

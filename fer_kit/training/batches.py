@@ -1,26 +1,31 @@
-"""Which faces train and which select, and batches of them in an order that the seed and the epoch decide."""
+"""Which faces train and which select, and their batches, whose order follows from seed and epoch."""
 
 import keras
 import numpy as np
 
 
 def choose_faces(faces, validation=None, without_twins=False):
-    """Return (the faces to learn from, the faces to select on). Raises ValueError when one is empty."""
-    learnt = faces.training
+    """Return (the faces to learn from, the faces to select on), both FaceSets.
+
+    The Training faces learn and the PublicTest faces select, unless `validation` is given. With
+    `without_twins` the Training faces that have a pixel-identical twin among the others are left out.
+    Raises ValueError when either is empty or their emotions differ.
+    """
+    learned = faces.training
     selecting = faces.public_test if validation is None else validation
     if not len(selecting):
         raise ValueError("validation has no faces to select on")
     if selecting.names != faces.names:
         raise ValueError(f"validation is named {selecting.names}, the training faces {faces.names}")
     if without_twins:
-        kept = ~(learnt.has_twin_in(faces[faces.usage != "Training"]) | learnt.has_twin_in(selecting))
-        learnt = learnt[kept]
+        kept = ~(learned.has_twin_in(faces[faces.usage != "Training"]) | learned.has_twin_in(selecting))
+        learned = learned[kept]
         print(f"{(~kept).sum():,} Training faces with a twin among the others are left out")
-    return learnt, selecting
+    return learned, selecting
 
 
 def usage_in_words(faces):
-    """Return a FaceSet's usages as a name to show: `PublicTest + PrivateTest`, "validation" for Training."""
+    """Return the usages of a FaceSet as one name: `PublicTest + PrivateTest`, "validation" for Training."""
     usages = sorted(set(faces.usage.tolist()), reverse=True)
     return "validation" if "Training" in usages else " + ".join(usages)
 
@@ -33,15 +38,22 @@ def one_hot(faces):
 class Batches(keras.utils.PyDataset):
     """Batches of (images uint8 (B, 48, 48, 1), targets float32 (B, K), weights float32 (B,)).
 
-    Which faces lie in batch i of epoch e, and how they are mixed, follows from `seed`, e and i alone.
-    Therefore training that goes on after an interruption sees what it would have seen without one.
+    Which faces are in batch i of epoch e, and how they are mixed, follows from `seed`, e and i alone.
+    Therefore a training that resumes sees what it would have seen without an interruption.
 
-    `mixup` is the alpha of Zhang et al. 2018: each face is laid over another of its batch with a weight
-    drawn from Beta(alpha, alpha), and so are their targets; 0 mixes nothing. `class_weight` {label: weight}
-    weighs each face in the loss by its emotion. `targets` float32 (N, K) stand in for the labels,
-    see `distillation`. `shuffle=False` keeps the order of `faces`. `devices` have to share each batch evenly:
-    fewer faces than there are devices may be left out of an epoch. Raises ValueError for a batch size that
-    they cannot share.
+    Args:
+        faces: The FaceSet.
+        batch_size: Faces per batch.
+        seed: Decides the order and the mixing.
+        mixup: The alpha of Zhang et al. 2018: each face is blended with another one of its batch, with a
+            weight drawn from Beta(alpha, alpha), and so are their targets; 0 for none.
+        class_weight: {label: weight} of each face in the loss, None for 1.
+        shuffle: False keeps the order of `faces`.
+        devices: How many devices share each batch evenly; an epoch may leave out fewer faces than that.
+        targets: float32 (N, K) in place of the labels, see `distillation`.
+
+    Raises:
+        ValueError: For a batch size that the devices cannot share evenly.
     """
 
     def __init__(
@@ -62,20 +74,22 @@ class Batches(keras.utils.PyDataset):
         self.targets = one_hot(faces) if targets is None else targets
         weights = [(class_weight or {}).get(label, 1.0) for label in range(len(faces.names))]
         self.class_weight = np.array(weights, np.float32)
-        self.batch_size, self.seed, self.mixup, self.shuffle = batch_size, seed, mixup, shuffle
+        self.batch_size = batch_size
+        self.seed = seed
+        self.mixup = mixup
+        self.shuffle = shuffle
         self.count = len(faces) // devices * devices
         self.start_epoch(0)
 
     def __len__(self):
         return -(-self.count // self.batch_size)
 
-    def as_fit_takes_them(self):
-        """Return what `model.fit` reads fastest: on TensorFlow a `tf.data.Dataset`, elsewhere this itself.
+    def as_dataset(self):
+        """Return a `tf.data.Dataset` of the batches on TensorFlow, and the batches themselves elsewhere.
 
-        Keras would feed it through a generator, and let TensorFlow tune that. The thread that tunes is not
-        always woken when an epoch's iterator is dropped; training then stands still until that thread wakes
-        by itself, for up to a minute an epoch. And from the first generator of a process on, TensorFlow hands
-        freed memory back to the system at once, only to ask for it again in the next step (TensorFlow 2.21).
+        Keras would wrap them in a generator and let tf.data autotune it. With TensorFlow 2.21 that costs up
+        to a minute per epoch, because the autotune thread may sleep when an iterator is dropped, and it
+        returns freed memory to the system after every step.
         """
         if keras.backend.backend() != "tensorflow":
             return self
@@ -92,7 +106,7 @@ class Batches(keras.utils.PyDataset):
         return tf.data.Dataset.range(len(self)).map(batch).prefetch(2).with_options(options)
 
     def start_epoch(self, epoch):
-        """Shuffle for `epoch`, which counts from 0."""
+        """Shuffle for `epoch`, counted from 0. To be called before each epoch."""
         self.epoch = epoch
         self.order = np.arange(len(self.images))
         if self.shuffle:
@@ -101,7 +115,8 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, number):
         rows = self.order[number * self.batch_size : (number + 1) * self.batch_size]
-        images, targets = self.images[rows], self.targets[rows]
+        images = self.images[rows]
+        targets = self.targets[rows]
         if self.mixup:
             rng = np.random.default_rng([self.seed, self.epoch, number])
             images, targets = self._mix(images, targets, rng)

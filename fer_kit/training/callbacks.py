@@ -1,4 +1,4 @@
-"""Keras callbacks: watch the loss, keep the best model, save what training needs to go on, show progress."""
+"""Keras callbacks: watch the loss, keep the best model, save the state to resume from, show progress."""
 
 import json
 import math
@@ -8,21 +8,26 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from tqdm.auto import tqdm
 
 from fer_kit.models.portable import copy_portable
 from fer_kit.runtime.files import replacing
 
 COUNTERS = ("best", "best_epoch", "wait", "cooldown_counter")
-"""What Keras' callbacks count from epoch to epoch, and forget when training starts again."""
+"""What Keras' callbacks count from epoch to epoch, and reset when training starts again."""
 
 
 class Watch(keras.callbacks.Callback):
-    """Ends training (FloatingPointError) when the loss is no number; logs the learning rate and seconds."""
+    """Stops training with FloatingPointError when the loss becomes NaN or infinite.
+
+    Also logs the learning rate and the seconds of each epoch.
+    """
 
     async_safe = True  # lets Keras check the loss beside the next batch instead of waiting for it
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.epoch, self.started = epoch, time.monotonic()
+        self.epoch = epoch
+        self.started = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):
         if not math.isfinite(logs["loss"]):
@@ -41,17 +46,18 @@ class Watch(keras.callbacks.Callback):
 class BestModel(keras.callbacks.ModelCheckpoint):
     """Saves the best model so far, without its optimiser, as `candidate-<epoch>.keras`.
 
-    `Checkpoint` makes it best.keras together with the state of the same epoch. With `averages`, an
-    `Averages`, it is the averaged weights that are saved.
+    `Checkpoint` renames it to best.keras when it has saved the state of the same epoch. `monitor` is
+    "val_accuracy" or "val_loss". With `averages`, an `Averages`, the averaged weights are saved.
     """
 
     def __init__(self, folder, monitor, averages=None):
         mode = "min" if monitor == "val_loss" else "max"
         super().__init__(Path(folder) / "candidate-{epoch}.keras", monitor, save_best_only=True, mode=mode)
-        self.averages, self.best_epoch = averages, None
+        self.averages = averages
+        self.best_epoch = None
 
     def set_model(self, model):
-        """Watch a model of the same layers without optimiser, so that none is saved."""
+        """Watch a model of the same layers without an optimiser, so that none is saved."""
         super().set_model(keras.Model(model.inputs[0], model.outputs[0], name=model.name))
 
     def on_epoch_end(self, epoch, logs=None):
@@ -75,22 +81,24 @@ class History(keras.callbacks.CSVLogger):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """After each epoch, saves in `state.npz` all that training needs to go on as if nothing had happened.
+    """Saves after each epoch, in `state.npz`, everything that training needs to resume exactly.
 
-    These are the weights, the states of the random generators (which Keras keeps among the weights), the
-    optimiser with its learning rate, step count and averages, and the counters of the other callbacks.
-    Comes last among the callbacks.
+    That is the weights, the states of the random generators (Keras keeps them among the weights), the
+    optimiser with its learning rate, step count and averages, and the counters of the other callbacks,
+    `others` {name: callback}. It has to be the last callback that changes anything.
     """
 
     def __init__(self, folder, others):
         super().__init__()
-        self.folder, self.others, self.counters = Path(folder), others, {}
+        self.folder = Path(folder)
+        self.others = others
+        self.counters = {}
 
     def restore(self, model):
-        """Put the saved state, if any, into the compiled `model`.
+        """Put the saved state, if there is one, into the compiled `model`.
 
-        Returns (finished epochs, whether training had ended). Raises ValueError when the state is that of
-        another model, or is damaged.
+        Returns (number of finished epochs, whether training is complete). Raises ValueError when the state
+        belongs to another model, or is damaged.
         """
         path = self.folder / "state.npz"
         if not path.exists():
@@ -129,7 +137,8 @@ class Checkpoint(keras.callbacks.Callback):
         self._tidy(about["best_epoch"])
 
     def _tidy(self, best_epoch):
-        # The state is written before the best model takes its place: a kill in between is made good here.
+        # The state is written first and best.keras replaced second. If the process was killed between the
+        # two, this finishes the replacement.
         best = self.folder / f"candidate-{best_epoch}.keras"
         if best.exists():
             best.replace(self.folder / "best.keras")
@@ -142,7 +151,7 @@ def _counters(callback):
 
 
 def everything(model):
-    """Return all variables that change while a compiled model trains, in an order that stays the same."""
+    """Return all variables that change while a compiled model trains, always in the same order."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     optimizer.build(model.trainable_variables)
     return [*model.variables, *optimizer.variables]
@@ -154,62 +163,55 @@ def learning_rate(model):
 
 
 class Progress(keras.callbacks.Callback):
-    """Shows one line per epoch, and how far the present epoch is where the screen can be written over.
+    """Prints one line per epoch, and between the lines shows a bar with the time that is left.
 
-    `best` is the run's `BestModel`, `best_accuracy` (0-1) what it has reached before, `selected_on` the
-    name of the faces that it selects on.
+    The bar is tqdm's: a widget in notebooks, a line of the terminal that disappears at the end, and nothing
+    in a log file. `best` is the run's `BestModel`, `best_accuracy` (0-1) what the run had reached before,
+    `selected_on` the name of the faces that it selects on. `close` removes the bar.
     """
 
     def __init__(self, best, selected_on, best_accuracy=None):
         super().__init__()
-        self.best, self.selected_on, self.best_accuracy = best, selected_on, best_accuracy
-
-    def on_train_begin(self, logs=None):
-        self.show = screen()
+        self.best = best
+        self.selected_on = selected_on
+        self.best_accuracy = best_accuracy
+        self.bar = None
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.title = f"epoch {epoch + 1}/{self.params['epochs']}"
-        self.started = self.shown = time.monotonic()
+        steps = self.params["steps"]
+        epochs = self.params["epochs"]
+        self.done = epoch * steps
+        self.title = f"epoch {epoch + 1}/{epochs}"
+        if self.bar is None:
+            self.bar = progress_bar(epochs * steps, self.done, "batch")
+        self.bar.set_description(self.title, refresh=False)
 
     def on_train_batch_begin(self, batch, logs=None):
-        now = time.monotonic()
-        if batch and now - self.shown > 1:
-            self.shown, done = now, batch / self.params["steps"]
-            left = (now - self.started) * (1 - done) / done
-            self.show(f"{self.title}  {'█' * int(20 * done):░<20} {done:4.0%}  {left:.0f} s left", keep=False)
+        self.bar.update(self.done + batch - self.bar.n)
 
     def on_epoch_end(self, epoch, logs=None):
         if self.best.best_epoch == epoch + 1:
             self.best_accuracy = logs["val_accuracy"]
-        self.show(
-            f"{self.title}  loss {logs['loss']:.3f}  accuracy {logs['accuracy']:.1%}  "
-            f"{self.selected_on} {logs['val_accuracy']:.1%} (best {self.best_accuracy:.1%})  "
-            f"lr {logs['learning_rate']:.2g}  {logs['seconds']:.0f} s",
-            keep=True,
-        )
+        with self.bar.external_write_mode():
+            print(
+                f"{self.title}  loss {logs['loss']:.3f}  accuracy {logs['accuracy']:.1%}  "
+                f"{self.selected_on} {logs['val_accuracy']:.1%} (best {self.best_accuracy:.1%})  "
+                f"lr {logs['learning_rate']:.2g}  {logs['seconds']:.0f} s",
+                flush=True,
+            )
+
+    def on_train_end(self, logs=None):
+        self.bar.total = self.bar.n  # early stopping is an end, too: tqdm marks a bar that is not full red
+
+    def close(self):
+        """Remove the bar."""
+        if self.bar is not None:
+            self.bar.close()
 
 
-def screen():
-    """Return a function `show(line, keep)` for this notebook, terminal or log file.
+def progress_bar(total, done, unit):
+    """Return a tqdm bar of `total` steps, `done` of which were made before, that disappears when closed.
 
-    A line with `keep=False` is written over by the next one, and not shown at all in a log file. What
-    has been redirected elsewhere counts as a log file, also in a notebook.
+    In notebooks it is a widget, in terminals a line; in a log file it is switched off.
     """
-    if type(sys.stdout).__module__.startswith("ipykernel"):
-        return _notebook_screen()
-    if sys.stdout.isatty():
-        return lambda line, keep: print(f"\r\033[K{line}", end="\n" if keep else "", flush=True)
-    return lambda line, keep: print(line, flush=True) if keep else None
-
-
-def _notebook_screen():
-    from IPython.display import display
-
-    kept, area = [], display({"text/plain": ""}, raw=True, display_id=True)
-
-    def show(line, keep):
-        area.update({"text/plain": "\n".join([*kept, line])}, raw=True)
-        if keep:
-            kept.append(line)
-
-    return show
+    return tqdm(total=total, initial=done, unit=unit, file=sys.stdout, leave=False, delay=1, disable=None)

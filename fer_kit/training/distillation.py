@@ -1,4 +1,4 @@
-"""Knowledge distillation: a small network learns from the answers of a strong one (Hinton et al. 2015)."""
+"""Knowledge distillation: a network learns from the predictions of stronger ones (Hinton et al. 2015)."""
 
 import hashlib
 
@@ -11,8 +11,8 @@ from fer_kit.training.records import open_model
 def open_teachers(teacher, recipe):
     """Return the teachers as a list of Keras models, empty for None.
 
-    `teacher` is a model, what `records.open_model` opens, or several of them in a list or tuple. Raises
-    ValueError when there is a teacher and the `Recipe` has no use for one, or the reverse.
+    `teacher` is a model, anything that `records.open_model` opens, or a list or tuple of them. Raises
+    ValueError when there is a teacher but the `Recipe` has none, or the reverse.
     """
     several = teacher if isinstance(teacher, (list, tuple)) else [teacher]
     teachers = [open_model(one)[0] for one in several if one is not None]
@@ -25,7 +25,7 @@ def open_teachers(teacher, recipe):
 
 
 def in_words(teachers):
-    """Return the names of Keras models and the fingerprints of their weights, to know them again by."""
+    """Return the names of Keras models and the fingerprints of their weights, which identify them."""
     return " + ".join(f"{teacher.name}, weights {_fingerprint(teacher)}" for teacher in teachers)
 
 
@@ -34,11 +34,11 @@ def _fingerprint(model):
 
 
 def targets(faces, teachers, share):
-    """Return targets float32 (N, K): `share` of the teachers' mean answer, and the labels for the rest.
+    """Return targets float32 (N, K): `share` (0-1) of the teachers' mean prediction, the rest the labels.
 
-    Each teacher sees each face and its mirror image. What they tell beside the label is how much a face
-    looks like the other emotions. There is no temperature: FER-2013 is hard enough for soft answers.
-    Raises ValueError when a teacher knows another number of emotions.
+    Each teacher predicts each face and its mirror image. Their probabilities say how much a face resembles
+    the other emotions, which a label does not. There is no temperature: on FER-2013 predictions are soft
+    enough. Raises ValueError when a teacher has another number of emotions.
     """
     for teacher in teachers:
         if teacher.output_shape[-1] != len(faces.names):

@@ -1,4 +1,4 @@
-"""Averaged weights (EMA): a callback that scores and saves them as a model of their own."""
+"""Averaged weights (EMA): a callback with which the averaged model is scored and saved."""
 
 import keras
 
@@ -14,21 +14,22 @@ from fer_kit.models.statistics import (
 
 
 class Averages(keras.callbacks.SwapEMAWeights):
-    """Scores and saves the averaged weights, with batch statistics that belong to them.
+    """Scores and saves the averaged weights, with batch-norm statistics that belong to them.
 
-    Keras averages the weights and not the running means and variances of batch normalisation; those fit
-    the weights of the last steps, and the averaged model would be scored as if it knew nothing. So they
-    are measured anew for the averaged weights, on `images` uint8 (N, 48, 48, 1), 0-255, while these are in
-    place (Izmailov et al. 2018, section 3.3), and without augmentation and dropout, which change both mean
-    and variance and are not at work when the model is used (Li et al. 2019, Touvron et al. 2019).
+    Keras averages the weights but not the running means and variances of batch normalisation. These belong
+    to the weights of the last steps, and with them the averaged model would predict no better than chance.
+    So they are measured again with the averaged weights in place, on `images` uint8 (N, 48, 48, 1), 0-255
+    (Izmailov et al. 2018, section 3.3), without augmentation and dropout, which change mean and variance and
+    are off when the model is used (Li et al. 2019, Touvron et al. 2019).
     """
 
     def __init__(self, images, batch_size=256):
         super().__init__()
-        self.images, self.batch_size = images, batch_size
+        self.images = images
+        self.batch_size = batch_size
 
     def set_model(self, model):
-        """Look up the layers of `model` that normalise, and make the step that measures for them."""
+        """Find the batch normalisation of `model` and compile the step that measures its statistics."""
         super().set_model(model)
         normalisers = batch_normalisers(model)
         self.statistics = running_statistics(normalisers)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_kit.runtime import settings
-from fer_kit.training.callbacks import screen
+from fer_kit.training.callbacks import progress_bar
 
 HEADER = 64
 """Bytes in front of the features: the fingerprint of faces and backbone, in hexadecimal digits."""
@@ -108,19 +108,19 @@ def _rows_there(path, key, row, rows):
 
 
 def _compute(path, key, faces, backbone, done, batch_size):
-    model, show, start = backbone.extractor, screen(), time.monotonic()
+    model = backbone.extractor
+    start = time.monotonic()
     what = f"Features of {len(faces):,} faces by {backbone}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     # No truncating: two kernels that fill the same file write the same bytes to the same places.
-    with path.open("r+b") as file:
+    with path.open("r+b") as file, progress_bar(len(faces), done, "face") as bar:
+        bar.set_description("features", refresh=False)
         file.write(key.encode())
         for first in range(done, len(faces), batch_size):
             rows = np.arange(first, first + batch_size) % len(faces)  # a smaller batch would be compiled anew
             batch = np.asarray(model.predict_on_batch(faces.x[rows]), np.float32)[: len(faces) - first]
             file.seek(HEADER + 4 * backbone.channels * first)
             file.write(batch.tobytes())
-            share = (first + len(batch) - done) / (len(faces) - done)
-            left = (time.monotonic() - start) * (1 - share) / share
-            show(f"{what}: {share:4.0%}, {left:.0f} s left", keep=False)
-    show(f"{what}: {time.monotonic() - start:.0f} s", keep=True)
+            bar.update(len(batch))
+    print(f"{what}: {time.monotonic() - start:.0f} s", flush=True)

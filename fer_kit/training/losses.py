@@ -1,4 +1,4 @@
-"""The losses that a recipe can name: cross-entropy, and two that were made for rare emotions."""
+"""The losses that a recipe can name: cross-entropy, and two made for rare emotions."""
 
 import keras
 import numpy as np
@@ -7,23 +7,23 @@ from keras import ops
 from fer_kit.data.augment import class_weights
 
 FOCAL_GAMMA = 2.0
-"""How steeply focal loss forgets easy faces; the best value of Lin et al. 2017, "Focal loss"."""
+"""The exponent of focal loss: higher values down-weight easy faces more. The best of Lin et al. 2017."""
 
 ADJUSTMENT = 1.0
-"""The tau of logit adjustment; 1 is the value that aims at the mean recall (Menon et al. 2021)."""
+"""The tau of logit adjustment: 1 optimises the mean recall (Menon et al. 2021)."""
 
 LEAST = 1e-37
-"""What a probability that rounds to 0 is taken for: float32 has no smaller numbers of full precision."""
+"""Smaller probabilities are raised to this before the logarithm: below, float32 loses its precision."""
 
 
 def make_loss(recipe, faces):
-    """Return the Keras loss of a recipe for the faces to learn from.
+    """Return the Keras loss of a `Recipe` for the faces to learn from, with the recipe's label smoothing.
 
-    It takes targets float (B, K) and probabilities float (B, K). "crossentropy" is `CrossEntropy`. "focal"
-    multiplies it by (1 - p) ** FOCAL_GAMMA, p the probability of the true emotion, so that faces that are
-    right already hardly count (Lin et al. 2017, without their class weight alpha). "logit-adjusted" is
-    `LogitAdjusted` to the frequencies of `faces`. The label smoothing of the recipe goes with each. Raises
-    ValueError when an emotion has no face to adjust to.
+    The loss takes targets float (B, K) and probabilities float (B, K). "crossentropy" is `CrossEntropy`.
+    "focal" multiplies it by (1 - p) ** FOCAL_GAMMA, where p is the probability of the true emotion, so that
+    faces that are already right hardly count (Lin et al. 2017, without their class weight alpha).
+    "logit-adjusted" is `LogitAdjusted` with the frequencies of `faces`. Raises ValueError when an emotion
+    has no face.
     """
     if recipe.loss == "focal":
         return keras.losses.CategoricalFocalCrossentropy(
@@ -41,10 +41,10 @@ def frequencies(faces):
 
 
 class CrossEntropy(keras.losses.Loss):
-    """The mean of -log p, p the probability of the true emotion, with a gradient however small p is.
+    """The mean of -log p, where p is the probability of the true emotion, with a gradient for any p.
 
-    Keras' own looks behind the softmax on TensorFlow alone. Elsewhere it takes every p below 1e-7 for
-    1e-7, and the gravest mistakes teach nothing: on JAX zhao-vgg made no others after two steps of Adam.
+    Keras' own computes from the logits on TensorFlow only. Elsewhere it clips p at 1e-7, so the gravest
+    mistakes have no gradient: on JAX, zhao-vgg made no other mistakes after two steps of Adam.
     """
 
     def __init__(self, label_smoothing=0.0, name="crossentropy", **options):
@@ -52,7 +52,7 @@ class CrossEntropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def logits(self, probabilities):
-        """Return the logarithms of probabilities, which softmax does not tell apart from a model's logits."""
+        """Return log-probabilities. They serve as logits: softmax(log p) = p."""
         return ops.log(ops.maximum(probabilities, LEAST))
 
     def call(self, targets, probabilities):
@@ -62,16 +62,16 @@ class CrossEntropy(keras.losses.Loss):
         )
 
     def get_config(self):
-        """Return what the loss was made with, for Keras to save."""
+        """Return the arguments of the loss, for Keras to save."""
         return super().get_config() | {"label_smoothing": self.label_smoothing}
 
 
 class LogitAdjusted(CrossEntropy):
     """Cross-entropy of the logits plus `ADJUSTMENT` * log(frequency) (Menon et al. 2021, equation 10).
 
-    While training, frequent emotions get a head start, which the network has to leave out of its own
-    logits. Used without the head start, it answers as if all emotions were equally frequent.
-    `frequency` float (K,) are the shares of the emotions, all above 0; they add up to 1.
+    In training, frequent emotions get a bonus, so the network's own logits need not contain it. Used without
+    the bonus, it predicts as if all emotions were equally frequent. `frequency` float (K,) are the shares of
+    the emotions, all above 0, adding up to 1.
     """
 
     def __init__(self, frequency, label_smoothing=0.0, name="logit_adjusted", **options):
@@ -79,10 +79,10 @@ class LogitAdjusted(CrossEntropy):
         self.frequency = [float(share) for share in frequency]
 
     def logits(self, probabilities):
-        """Return the logits with the head start."""
+        """Return the logits with the bonus for frequent emotions."""
         shares = ops.convert_to_tensor(self.frequency, probabilities.dtype)
         return super().logits(probabilities) + ADJUSTMENT * ops.log(shares)
 
     def get_config(self):
-        """Return what the loss was made with, for Keras to save."""
+        """Return the arguments of the loss, for Keras to save."""
         return super().get_config() | {"frequency": self.frequency}

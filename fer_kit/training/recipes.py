@@ -1,4 +1,4 @@
-"""How to train: the recipes of the reports and the kit's own, as data that reads like the report."""
+"""How to train: the recipes of the reports and of the kit, as data that reads like a report."""
 
 from dataclasses import dataclass, fields, replace
 from itertools import chain
@@ -8,24 +8,41 @@ from fer_kit.runtime.names import unknown
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that `training.fit` needs to know besides the model and the faces.
+    """Everything that `training.fit` has to know besides the model and the faces.
 
-    `learning_rate` is the highest one. `schedule` says how it changes: "constant", "cosine" (after
-    `warmup_epochs` of linear rise, down to 0 at the last epoch) or "plateau" (times `plateau_factor`
-    when the validation loss has not improved for `plateau_patience` epochs). `early_stopping` ends
-    training after so many epochs without a better validation loss (None: never). `monitor` chooses the
-    best epoch, whose weights are kept.
+    Args:
+        name: The name of the recipe.
+        source: The report that it is from, or the idea behind it.
+        optimiser: "adam" or "sgd" (with Nesterov momentum).
+        learning_rate: The highest one.
+        batch_size: Faces per batch.
+        epochs: How often each face is seen, at most.
+        momentum: Of "sgd".
+        weight_decay: Shrinks the convolution and dense kernels by `weight_decay * learning_rate` a step
+            (decoupled, Loshchilov & Hutter 2019; 10 times weaker than the same number in PyTorch's SGD with
+            momentum 0.9).
+        schedule: "constant", "cosine" (after `warmup_epochs` of linear rise, down to 0 at the last epoch)
+            or "plateau" (times `plateau_factor` when the validation loss has not improved for
+            `plateau_patience` epochs).
+        warmup_epochs: Of "cosine"; a tenth of a short training at most.
+        plateau_factor: Of "plateau".
+        plateau_patience: Of "plateau".
+        early_stopping: Stop after this many epochs without a better validation loss; None never stops.
+        monitor: "val_accuracy" or "val_loss": chooses the best epoch, whose weights are kept.
+        label_smoothing: 0-1 (Szegedy et al. 2016).
+        mixup: The alpha of Zhang et al. 2018; 0 for none.
+        ema: The decay per step of the averaged weights that are scored and kept (Polyak & Juditsky 1992);
+            None for none. A short training averages over its last tenth at most.
+        class_weight: "balanced" weighs each emotion inversely to its frequency; None weighs all faces alike.
+        loss: "crossentropy", "focal" or "logit-adjusted", see `losses`.
+        teacher: The share, 0-1, of trained networks' probabilities in the targets; the labels have the rest
+            (Hinton et al. 2015, without their temperature).
+        without_twins: Leave out Training faces with a pixel-identical twin among the other faces. The
+            reports, like all published figures, keep them.
+        silent: What the report does not say, and what is used instead.
 
-    `weight_decay` shrinks the convolution and dense kernels by `weight_decay * learning_rate` a step
-    (decoupled, Loshchilov & Hutter 2019; 10x weaker than the same number in PyTorch's SGD with momentum
-    .9). `label_smoothing` 0-1 (Szegedy et al. 2016). `mixup` is the alpha of Zhang et al. 2018, 0 for
-    none. `ema` is the decay per step of the averaged weights that are scored and kept (Polyak & Juditsky
-    1992), None for none; a short run averages over its last tenth at most. `class_weight` "balanced"
-    weighs each emotion against its frequency, None weighs all faces alike. `loss`: "crossentropy", "focal"
-    or "logit-adjusted", see `losses`. `teacher`, 0-1, is the share of trained networks' probabilities in
-    the targets; the labels have the rest (Hinton et al. 2015, without their temperature). `without_twins`
-    leaves out Training faces with a pixel-identical twin among the other faces; the reports, like all
-    published figures, keep them.
+    Raises:
+        ValueError: For a setting that does not exist, and for numbers that must be above 0.
     """
 
     name: str
@@ -169,7 +186,7 @@ RECIPES = {recipe.name: recipe for recipe in _ALL}
 
 
 def find_recipe(recipe):
-    """Return a `Recipe` as it is, or the one of that name. Raises ValueError, suggesting the nearest."""
+    """Return the `Recipe` of that name, or a `Recipe` as it is. Raises ValueError for an unknown name."""
     if isinstance(recipe, Recipe):
         return recipe
     if recipe not in RECIPES:
@@ -190,7 +207,7 @@ def make_optimiser(recipe, steps):
         )
     options = {"weight_decay": recipe.weight_decay or None}
     if recipe.ema:
-        # A mean over more steps than a tenth of the run would remember the untrained weights.
+        # An average over more than a tenth of all steps would contain the untrained weights.
         longest = max(recipe.epochs * steps / 10, 1)
         options |= {"use_ema": True, "ema_momentum": min(recipe.ema, 1 - 1 / longest)}
     if recipe.optimiser == "sgd":
@@ -203,10 +220,10 @@ def make_optimiser(recipe, steps):
 
 
 def differences(old, new):
-    """Return in words where the configs of two runs differ: a list of `recipe epochs was 15, now 60`.
+    """Return how the configs of two runs differ, as a list of str: `recipe epochs was 15, now 60`.
 
-    A recipe without a field, because it is older than the field, is taken to have its default. An option
-    of the model that was not given differs from one that was given as None.
+    A field that is missing in a recipe, because the record is older than the field, counts as its default.
+    An option of the model that was not given differs from one that was given as None.
     """
     defaults = {f"recipe {field.name}": field.default for field in fields(Recipe)}
     configs = [defaults | dict(_flatten(config)) for config in (old, new)]

@@ -1,13 +1,13 @@
 """The record of a training run: one folder with what was trained, on what, how it went, and the best model.
 
-config.json       what was asked for; the same call finds its run again by it
+config.json       the arguments; by them the same call finds its run again
 provenance.json   dataset, seed, versions, device, precision, seconds: what a figure has to cite
-history.csv       one row per epoch, whole also when training was interrupted
+history.csv       one row per epoch, complete also after an interruption
 metrics.json      status, best epoch, scores, and how often PrivateTest was scored
 predictions.npz   the best model's probabilities on the faces it was selected on
-private.npz       its probabilities on PrivateTest, from the first time that this was scored
+private.npz       its probabilities on PrivateTest, once this has been scored
 best.keras        the best model, with everything from uint8 pixels to probabilities inside
-state.npz         what unfinished training needs to go on; gone when it has finished
+state.npz         what training needs to resume; deleted at the end
 """
 
 import contextlib
@@ -31,11 +31,11 @@ COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "sec
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-contrib-python-headless", "scikit-learn")
 
 RECORDS = Path(__file__).with_name("recorded")
-"""Where the records of full runs lie that come with the kit, without their models."""
+"""The folder with the records of full runs that come with the kit, without their models."""
 
 
 class Run:
-    """One run record. `folder` is where it lies. Open it with `Run.open`; `training.fit` writes it."""
+    """A run record, in the folder `folder`. `training.fit` writes it, `Run.open` opens it."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -52,7 +52,7 @@ class Run:
 
     @property
     def config(self):
-        """What was asked for: model, recipe, seed, fingerprints of the faces, as a dict."""
+        """The arguments of the run: model, recipe, seed, fingerprints of the faces, as a dict."""
         return read_json(self.folder / "config.json")
 
     @property
@@ -78,9 +78,9 @@ class Run:
     def history(self):
         """A DataFrame with one row per epoch, its index, from 1.
 
-        Columns: loss, accuracy (0-1) in training, val_loss, val_accuracy on the faces that select,
-        learning_rate, seconds. Empty when no epoch has finished. An epoch that was lost before it was
-        saved is not in it: it will be trained again.
+        Columns: loss and accuracy (0-1) in training, val_loss and val_accuracy on the faces that select,
+        learning_rate, seconds. Empty when no epoch has finished. An epoch that was not saved is left out: it
+        will be trained again.
         """
         path = self.folder / "history.csv"
         if not path.exists() or not path.stat().st_size:
@@ -91,7 +91,8 @@ class Run:
     @property
     def best_epoch(self):
         """The epoch that the recipe's monitor chose, from 1; None when no epoch has finished."""
-        history, monitor = self.history, self.config["recipe"]["monitor"]
+        history = self.history
+        monitor = self.config["recipe"]["monitor"]
         if history.empty:
             return None
         return int(history[monitor].idxmin() if monitor == "val_loss" else history[monitor].idxmax())
@@ -111,19 +112,21 @@ class Run:
 
     @property
     def private_predictions(self):
-        """The same on PrivateTest, and `twins` bool (N,), from when it was first scored; None before."""
+        """The same on PrivateTest, with `twins` bool (N,); None before PrivateTest was scored."""
         path = self.folder / "private.npz"
         return read_predictions(path) if path.exists() else None
 
     @property
     def finished(self):
-        """Whether training came to its end."""
+        """Whether training is complete."""
         return self.metrics["status"] == "finished"
 
     @property
     def summary(self):
         """One line: model, recipe, epochs, best score, dataset, time, device and profile."""
-        config, provenance, history = self.config, self.provenance, self.history
+        config = self.config
+        provenance = self.provenance
+        history = self.history
         words = [f"{config['model']} with recipe {config['recipe']['name']}, {self.metrics['status']}"]
         if len(history):
             score = f"{provenance['selected_on']} {self.best_accuracy:.1%}"
@@ -137,28 +140,30 @@ class Run:
         """Return the best model, loaded safely. Raises FileNotFoundError when no epoch has finished."""
         path = self.folder / "best.keras"
         if not path.exists():
-            raise FileNotFoundError(
-                f"there is no {path}: no epoch of this run has finished; make it go on first"
-            )
+            raise FileNotFoundError(f"there is no {path}: no epoch of this run has finished; resume it first")
         return load_model(path)
 
     def add_scores(self, usage, numbers):
         """Write the scores on one usage, a dict of plain numbers, into metrics.json.
 
-        Counts how often PrivateTest was scored, since whoever looks often begins to select. The first
-        score stays under `PrivateTest`, the next ones stand beside it as `PrivateTest (2)` and so on.
+        Counts how often PrivateTest was scored, because who looks often begins to select. The first score
+        stays under `PrivateTest`; later ones are kept beside it as `PrivateTest (2)` and so on.
         """
         metrics = self.metrics
-        metrics["private_test_scored"] += usage == "PrivateTest"
-        again = usage == "PrivateTest" and metrics["private_test_scored"] > 1
-        metrics["scores"][f"{usage} ({metrics['private_test_scored']})" if again else usage] = numbers
+        name = usage
+        if usage == "PrivateTest":
+            metrics["private_test_scored"] += 1
+            count = metrics["private_test_scored"]
+            name = usage if count == 1 else f"{usage} ({count})"
+        metrics["scores"][name] = numbers
         write_json(self.folder / "metrics.json", metrics)
 
 
 def open_model(model):
-    """Return (the Keras model, its Run or None) for a model, a run folder, a `.keras` file or a shipped name.
+    """Return (Keras model, its `Run` or None).
 
-    Where a path and a name are the same, the path wins. Raises FileNotFoundError when it is neither, and as
+    `model` is a Keras model, a `Run`, a run folder, a `.keras` file or the name of a model that comes with
+    the kit; a path wins over a name. Raises FileNotFoundError when it is none of these, and errors as
     `load_model` does.
     """
     if isinstance(model, Run):
@@ -185,7 +190,7 @@ def read_predictions(path):
 def write_predictions(path, faces, probabilities, **more):
     """Write probabilities (N, K) of `faces` with their labels, usages and file names, all or nothing.
 
-    Probabilities are rounded to 5 decimals, which halves the file.
+    Probabilities are rounded to 5 decimals, which halves the file. `more` are further arrays by name.
     """
     known = {"labels": faces.labels, "usage": faces.usage, "files": faces.files}
     rounded = np.round(probabilities, 5).astype(np.float32)
@@ -194,9 +199,9 @@ def write_predictions(path, faces, probabilities, **more):
 
 
 def recorded(name):
-    """Return the `Run` of this name that the repository comes with, or None when there is no such record.
+    """Return the `Run` of this name that comes with the kit, or None when there is no such record.
 
-    Where the whole run has no record, the longest shorter one stands in, `name`-15-epochs for one.
+    If the full run has no record, the longest shorter one is returned, such as `name`-15-epochs.
     """
     shorter = {p: re.fullmatch(rf"{re.escape(name)}-(\d+)-epochs", p.name) for p in RECORDS.glob(f"{name}-*")}
     by_length = sorted((int(found[1]), path) for path, found in shorter.items() if found)
@@ -205,7 +210,10 @@ def recorded(name):
 
 
 def saved_epoch(folder):
-    """Return the last epoch that an unfinished run saved in its state.npz, 0 when there is none."""
+    """Return the last epoch that an unfinished run saved in its state.npz, 0 when there is none.
+
+    Raises ValueError for a damaged file.
+    """
     path = Path(folder) / "state.npz"
     if not path.exists():
         return 0
@@ -217,7 +225,7 @@ def saved_epoch(folder):
 
 
 def begin(folder, config, retrain=False):
-    """Return the `Run` in `folder`, with `config` written where the folder is new or to be trained anew.
+    """Return the `Run` in `folder`, in which `config` is written if the folder is new or for `retrain`.
 
     Raises ValueError, saying what differs, when the folder holds a run of another `config`.
     """
@@ -239,7 +247,7 @@ def begin(folder, config, retrain=False):
 
 
 def versions():
-    """Return {package: version} of what decides a result, for those that are installed."""
+    """Return {package: version} of the installed packages on which a result depends."""
     found = {}
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -248,5 +256,5 @@ def versions():
 
 
 def now():
-    """Return the time in ISO 8601, UTC, to the second."""
+    """Return the time in UTC, to the second, as ISO 8601 text."""
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

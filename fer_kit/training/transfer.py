@@ -1,6 +1,6 @@
 """Transfer learning in murphy's two stages: a head on a frozen backbone, then its top layers as well.
 
-Both leave run records like any other training, whose best model takes uint8 faces.
+Both leave run records like any other training; their best models take uint8 faces.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from fer_kit.data.balancing import with_copies
 from fer_kit.models.backbones import Backbone, classifier, feature_head
 from fer_kit.models.pretrained import load_model
 from fer_kit.runtime.names import check_options, keywords
+from fer_kit.runtime.seeds import seeded
 from fer_kit.training.features import Features
 from fer_kit.training.loop import fit
 from fer_kit.training.records import Run
@@ -32,13 +33,32 @@ def train_head(
 ):
     """Train the last layer on top of a frozen `Backbone` and return the `records.Run` (murphy-base).
 
-    The backbone's features are computed once (see `frozen_features.extract`, also for `cache`); the head
-    that is trained on them ends with the weights of a training with the frozen backbone in the loop.
-    `copies`: how many augmented copies of each Training face are learnt from beside the face itself, in
-    every epoch; 0 as in the report. The other arguments, and `options`, are those of `training.fit`.
+    The backbone's features are computed once, see `features.extract`. The head trained on them gets the same
+    weights as in a training with the frozen backbone in the loop. The record says which backbone, size and
+    weights were used. Its best model goes from uint8 faces to probabilities; the head alone is kept beside
+    it as head.keras.
 
-    The record's config says which backbone, size and weights were used. Its best model is the whole of it,
-    from uint8 faces to probabilities; the head alone stays beside it as head.keras.
+    Args:
+        backbone: What `models.load_backbone` returned.
+        faces: A FaceSet with Training faces, and PublicTest faces unless `validation` is given.
+        out: The folder of the run record.
+        recipe: A name of `RECIPES`, or a `Recipe`.
+        dropout: The rate, 0-1, before the last layer.
+        copies: How many augmented copies of each Training face to learn from besides the face itself; 0 as
+            in the report.
+        validation: Another FaceSet to select the best epoch on.
+        seed: An int, for the last layer, the copies, the order of the faces and dropout.
+        retrain: Train again although the run is finished.
+        cache: The folder for the features; by default in the kit's cache.
+        **options: Other options of `training.fit`: `epochs`, `tensorboard`, `callbacks`, `teacher`.
+
+    Returns:
+        The `Run`, finished or interrupted.
+
+    Raises:
+        TypeError: For an option that does not exist.
+        ValueError: As `training.fit` does, and for a cache file of something else.
+        OSError: When the disk is full.
     """
     _check(train_head, options)
     if retrain:
@@ -56,7 +76,7 @@ def train_head(
 
 
 def _complete(run, backbone, dropout):
-    """Make the whole model the run's best one; a kill between any two lines is made good by the next call."""
+    """Make the whole model the run's best one. If killed at any line, the next call finishes the work."""
     head, best, partial = (run.folder / f"{name}.keras" for name in ("head", "best", "partial"))
     if not head.exists():
         best.replace(head)
@@ -79,18 +99,36 @@ def fine_tune(
     seed=0,
     **options,
 ):
-    """Go on from a run of `train_head` with the backbone's top `layers` (murphy-finetune); return the Run.
+    """Train the top of the backbone of a run of `train_head` (murphy-finetune); return the `records.Run`.
 
-    `base` is that run or its folder. Batch normalisation keeps still, see `unfreeze`. `dropout` is that
-    of murphy-tuning. The report names flips, rotations and brightness, and is silent on how much:
-    `augmentation` takes hejslet's. The other arguments, and `options`, are those of `training.fit`.
+    Batch normalisation stays frozen, see `unfreeze`.
 
-    Raises ValueError for a run that has not finished, or that `train_head` did not make.
+    Args:
+        base: The finished run of `train_head`, or its folder.
+        faces: A FaceSet with Training and PublicTest faces.
+        out: The folder of the run record.
+        layers: How many of the backbone's layers to train, counted from the top.
+        recipe: A name of `RECIPES`, or a `Recipe`.
+        dropout: The rate, 0-1, before the last layer; by default that of murphy-tuning.
+        augmentation: See `augment.augmentation_layers`. The report names flips, rotations and brightness but
+            not how strong: hejslet's are used.
+        seed: An int, for augmentation, dropout and the order of the faces.
+        **options: Other options of `training.fit`: `validation`, `epochs`, `retrain`, `callbacks`, ...
+
+    Returns:
+        The `Run`, finished or interrupted.
+
+    Raises:
+        TypeError: For an option that does not exist.
+        ValueError: For a base that is not finished or not a run of `train_head`, for `layers` below 1, and as
+            `training.fit` does.
+        FileNotFoundError: When there is no run in `base`.
     """
     _check(fine_tune, options)
     base = base if isinstance(base, Run) else Run.open(base)
     backbone, last = _open_base(base)
-    tuned = classifier(backbone, len(last[1]), dropout, augmentation, seed)
+    with seeded(seed):  # augmentation draws its seeds
+        tuned = classifier(backbone, len(last[1]), dropout, augmentation, seed)
     tuned.get_layer("probabilities").set_weights(last)
     about = {**backbone.record, "layers": layers, "dropout": dropout, "augmentation": augmentation}
     about["started from"] = hashlib.sha256(last[0].tobytes()).hexdigest()[:16]
@@ -109,7 +147,7 @@ def _open_base(base):
     about = base.config["variant"]
     if not base.finished or "copies" not in about:
         why = "has not finished" if "copies" in about else "has no frozen backbone"
-        raise ValueError(f"{base.folder} {why}; fine-tuning goes on from a finished run of train_head")
+        raise ValueError(f"{base.folder} {why}; fine-tuning starts from a finished run of train_head")
     model = base.model()
     known = ("parameters", "backbone", "size", "weights", "fingerprint", "dropout", "copies")
     options = {name: value for name, value in about.items() if name not in known}
@@ -121,9 +159,9 @@ def _open_base(base):
 def unfreeze(network, layers):
     """Make the top `layers` of a Keras model trainable and all below them not. Raises ValueError below 1.
 
-    Batch normalisation stays frozen among them, which in Keras also means inference mode: it goes on using
-    the means and variances it came with. (Calling the backbone with training=False does not see to that: a
-    model that is trained passes its own `training` on to the models inside it.)
+    Batch normalisation stays frozen, which in Keras also means inference mode: it keeps using the means and
+    variances it came with. (Calling the backbone with training=False would not do: a model in training
+    passes its own `training` on to the models inside it.)
     """
     if layers < 1:
         raise ValueError(f"layers={layers} trains nothing of the backbone; give 1 or more (murphy: 50)")

@@ -16,6 +16,7 @@ from pathlib import Path
 import keras
 
 from fer_kit.evaluation.scoring import evaluate, over_seeds
+from fer_kit.runtime.seeds import seeded
 from fer_kit.studies.tuning import shared
 from fer_kit.studies.tuning.results import best, curves, importance, read_record, table, write_record
 from fer_kit.studies.tuning.space import (
@@ -180,8 +181,8 @@ def _train(model, faces, recipe, setting, folder, seed, callbacks=(), **options)
     recipe, of_model = apply_setting(setting, recipe)
     options |= of_model
     if not isinstance(model, str):
-        keras.utils.set_random_seed(seed)
-        built = model(len(faces.names), **options)
+        with seeded(seed):
+            built = model(len(faces.names), **options)
         built.name = model.__name__  # Keras' own would count up, and the record not be found again
         model = built
         options = {"about": of_model}
