@@ -191,12 +191,7 @@ def _write_provenance(run, model, faces, learned, selecting, seed):
 
 def _train(run, model, recipe, learned, selecting, seed, targets, tensorboard, more):
     """Train from the last finished epoch on. Return whether training is complete."""
-    weights = class_weights(learned) if recipe.class_weight else None
-    devices = device_count()
-    batches = Batches(
-        learned, recipe.batch_size, seed, recipe.mixup, weights, devices=devices, targets=targets
-    )
-    validating = Batches(selecting, 256 // devices * devices, shuffle=False, devices=devices)
+    batches, validating = _batches(learned, selecting, recipe, seed, targets)
     own = _own_callbacks(run, recipe, learned, tensorboard)
     checkpoint = Checkpoint(run.folder, own)
     epoch, ended = checkpoint.restore(model)
@@ -223,6 +218,16 @@ def _train(run, model, recipe, learned, selecting, seed, targets, tensorboard, m
         print(f"Interrupted after epoch {len(run.history)}; the same call resumes from there")
         return False
     return True
+
+
+def _batches(learned, selecting, recipe, seed, targets):
+    """Return the `Batches` to learn from and to select on, for the devices of the current block."""
+    weights = class_weights(learned) if recipe.class_weight else None
+    devices = device_count()
+    learning = Batches(
+        learned, recipe.batch_size, seed, recipe.mixup, weights, devices=devices, targets=targets
+    )
+    return learning, Batches(selecting, 256 // devices * devices, shuffle=False, devices=devices)
 
 
 def _own_callbacks(run, recipe, learned, tensorboard):
