@@ -90,13 +90,24 @@ def export(model, to, out=None):
         plain = for_inference(model)
         plain(np.zeros((1, SIZE, SIZE, 1), np.uint8))  # Keras' ONNX export wants a model that was called
         with _silence():
-            plain.export(draft, format=to, verbose=False)
+            _write(plain, draft, to)
         apart = difference(fast(model), load_exported(draft))
         if apart > 1e-5:
             raise ValueError(f"{to} differs from Keras by {apart:.1g}; this model cannot be exported there")
         with replacing(out) as file:
             file.write(draft.read_bytes())
     return out
+
+
+def _write(model, path, to):
+    try:
+        model.export(path, format=to, verbose=False)
+    except ValueError:  # Keras before 3.13 has no LiteRT export of its own
+        if to != "litert":
+            raise
+        import tensorflow as tf
+
+        path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
 
 
 def load_exported(path):
