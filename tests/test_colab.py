@@ -106,12 +106,12 @@ def environment(tmp_path_factory):
     return machine(tmp_path_factory.mktemp("colab"))
 
 
-def bare_environment(folder):
-    """Make a virtual environment without pip that borrows this one's packages; return its site-packages."""
+def bare_environment(folder, without="fer_kit|optuna|mtcnn"):
+    """Make a virtual environment that borrows this one's packages, but pip and some; return site-packages."""
     venv.create(folder, with_pip=False, symlinks=True)
     packages = next(folder.glob("lib/python*/site-packages"))
     for entry in Path(importlib.metadata.distribution("numpy").locate_file("")).iterdir():
-        if not re.match(r"pip\b|fer_kit|__editable__|_*pycache|optuna|mtcnn", entry.name, re.IGNORECASE):
+        if not re.match(rf"pip\b|__editable__|_*pycache|{without}", entry.name, re.IGNORECASE):
             (packages / entry.name).symlink_to(entry)
     return packages
 

@@ -415,7 +415,7 @@ def test_fit_reads_the_same_batches_anew_each_epoch_and_no_thread_tunes_them(few
     assert len(read) == len(batches)
     for epoch in (0, 1):
         batches.start_epoch(epoch)
-        for got, wanted in zip(read, batches, strict=True):
+        for got, wanted in zip(read, map(batches.__getitem__, range(len(batches))), strict=True):
             assert all(np.array_equal(a, b) for a, b in zip(got, wanted, strict=True))
     if loop.keras.backend.backend() == "tensorflow":
         assert read.options().autotune.enabled is False

@@ -72,7 +72,7 @@ def test_the_record_holds_the_whole_model_and_says_what_its_weights_are(base, fe
     assert "random-weights" in base.summary
     scores = evaluate(base.folder, few, "PublicTest")
     np.testing.assert_allclose(scores.predictions, base.predictions["probabilities"], atol=1e-4)
-    assert base.model().input.dtype == "uint8"
+    assert base.model().inputs[0].dtype == "uint8"
 
 
 def test_a_finished_stage_is_returned_at_once_and_trained_anew_on_request(base, few, backbone, tmp_path):
@@ -85,7 +85,7 @@ def test_a_finished_stage_is_returned_at_once_and_trained_anew_on_request(base, 
         run = transfer.train_head(
             backbone, few, out, QUICK, epochs=1, cache=tmp_path / "cache", retrain=retrain
         )
-        assert run.model().input.dtype == "uint8"
+        assert run.model().inputs[0].dtype == "uint8"
 
 
 def test_unknown_options_of_both_stages_are_refused_before_any_work(base, few, backbone, tmp_path):
@@ -109,7 +109,7 @@ def test_a_kill_before_the_whole_model_is_saved_is_made_good(few, backbone, tmp_
         transfer.train_head(*arguments, epochs=1, cache=tmp_path)
     monkeypatch.undo()
     run = transfer.train_head(*arguments, epochs=1, cache=tmp_path)
-    assert run.model().input.dtype == "uint8"
+    assert run.model().inputs[0].dtype == "uint8"
     np.testing.assert_allclose(evaluate(run, few).predictions, run.predictions["probabilities"], atol=1e-4)
 
 
