@@ -1,7 +1,7 @@
 """What only maintainers run: `python -m maintain figures|guide|keep|ship|badges`, in the repository's folder.
 
 figures   draws every figure of figures/ and its page from the records; gallery*: what is drawn
-guide     the tables of the instructor guide
+guide     the tables of the instructor guide and of ARCHITECTURE.md
 ship      weights and cards of fer_kit/models/weights; keep: records of fer_kit/training/recorded
 badges    the repository's address in every badge and clone line
 """

@@ -1,4 +1,7 @@
-"""Write what was measured into the instructor guide: minutes per lesson, and what trained networks reach."""
+"""Write what was measured into the guides.
+
+INSTRUCTORS.md gets minutes per lesson and what trained networks reach, ARCHITECTURE.md the rooms' sizes.
+"""
 
 import re
 from pathlib import Path
@@ -16,17 +19,25 @@ LESSONS = {"zhao": "05", "choudhari": "04", "hejslet": "04", "kit": "05"}
 def write_guide(times=(), root=None):
     """Redraw the tables of notebooks/INSTRUCTORS.md of the repository at `root` and return its Path.
 
-    `times` (Paths of `times.json`) are kept in figures/times first. Raises ValueError for a file that is no
-    record of times, and for a guide without a place for a table.
+    ARCHITECTURE.md, where there is one, gets the sizes of the package's rooms. `times` (Paths of
+    `times.json`) are kept in figures/times first. Raises ValueError for a file that is no record of times,
+    and for a guide without a place for a table.
     """
     root = Path(root or repository())
     for path in map(Path, times):
         keep_times(path, root / "figures" / "times")
     guide = root / "notebooks" / "INSTRUCTORS.md"
-    text = with_tables(guide.read_text(encoding="utf-8"), tables(root))
-    with replacing(guide) as file:
-        file.write(text.encode())
+    _redraw(guide, tables(root))
+    architecture = root / "ARCHITECTURE.md"
+    if architecture.exists():
+        _redraw(architecture, {"sizes": sizes_table(root / "fer_kit")})
     return guide
+
+
+def _redraw(path, drawn):
+    text = with_tables(path.read_text(encoding="utf-8"), drawn)
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def tables(root):
@@ -67,6 +78,18 @@ def in_minutes(seconds):
     if seconds is None:
         return "–"
     return "< 1" if seconds < 60 else f"{seconds / 60:.0f}"
+
+
+def sizes_table(package):
+    """Return a Markdown table: for each room of the package at the Path `package` its modules and lines."""
+    lengths = {}
+    for path in sorted(package.rglob("*.py")):
+        room = path.relative_to(package).parts[0].removesuffix(".py")
+        lengths.setdefault(room, []).append(len(path.read_text(encoding="utf-8").splitlines()))
+    rows = ["| | modules | lines |", "|---|---:|---:|"]
+    rows += [f"| {room} | {len(lines)} | {sum(lines):,} |" for room, lines in lengths.items()]
+    every = [count for lines in lengths.values() for count in lines]
+    return "\n".join([*rows, f"| **all** | {len(every)} | {sum(every):,} |"])
 
 
 def results_table(records):

@@ -128,6 +128,20 @@ def test_minutes_are_kept_and_drawn(repository, tmp_path, monkeypatch):
     assert [path.name for path in (repository / "figures" / "times").iterdir()] == ["lab-tesla-t4.json"]
 
 
+def test_rooms_are_counted(repository):
+    for name, text in {
+        "fer_kit/__init__.py": "1\n",
+        "fer_kit/data/a.py": "1\n2\n",
+        "fer_kit/data/b/c.py": "1\n",
+    }.items():
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_text(text)
+    shutil.copy(ROOT / "ARCHITECTURE.md", repository)
+    write_guide(root=repository)
+    text = (repository / "ARCHITECTURE.md").read_text()
+    assert "| __init__ | 1 | 1 |\n| data | 2 | 3 |\n| **all** | 3 | 4 |" in text
+
+
 def test_without_records_the_guide_says_so(repository, tmp_path, monkeypatch):
     monkeypatch.setattr(guide, "RECORDS", tmp_path / "none")
     text = write_guide(root=repository).read_text()

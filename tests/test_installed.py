@@ -97,6 +97,15 @@ def test_the_command_is_there_and_knows_its_version(place):
     assert done.stdout.strip() == f"fer-kit {fer_kit.__version__}"
 
 
+def test_the_whole_package_is_there(place):
+    (installed,) = place[0].parent.glob("lib/python*/site-packages/fer_kit")
+    ours, theirs = (
+        {path.relative_to(kit) for path in kit.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+        for kit in (ROOT / "fer_kit", installed)
+    )
+    assert ours == theirs, "name what is missing under [tool.setuptools.package-data] in pyproject.toml"
+
+
 @pytest.mark.parametrize("command", COMMANDS[:5])
 def test_commands_run(told, command):
     assert told[command]["status"] in (0, None), told[command]
