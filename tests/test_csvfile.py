@@ -75,6 +75,17 @@ def test_a_bad_row_is_named(tmp_path, bad, message):
     assert message in str(error.value)
 
 
+def test_blank_lines_may_end_the_file_alone(tmp_path):
+    assert len(read_csv(write(tmp_path, row(), row(), "", " ", ""))[0]) == 2
+    with pytest.raises(ValueError, match=r"line 3: has 1 columns"):
+        read_csv(write(tmp_path, row(), "", "", row()))
+
+
+def test_a_row_that_lacks_what_the_next_has_too_much_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"line 2: has 2,303 pixels"):
+        read_csv(write(tmp_path, row(pixels=GOOD[:-2]), row(pixels=GOOD + " 1")))
+
+
 @pytest.mark.parametrize(
     ("header", "rows", "message"),
     [

@@ -22,7 +22,7 @@ class Finding:
 class Report:
     """All that the doctor found in one FaceSet.
 
-    `findings` list of `Finding`, the gravest first; `facts` the numbers behind them, a dict that
+    `findings` list of `Finding`, the most severe first; `facts` the numbers behind them, a dict that
     `json.dumps` can write; `rows` the faces they speak of, arrays of row numbers by name (`blank`,
     `conflicting`, `twins`, `near`, `mirrored`, `relabelled`, `likely_wrong`), pairs as (P, 2);
     `measures` a DataFrame with brightness, contrast and sharpness of every face.
