@@ -162,6 +162,12 @@ def _bare_assert(source):
     return any(isinstance(n, ast.Assert) and n.msg is None for n in ast.walk(ast.parse(source)))
 
 
+def test_prose_is_wrapped(notebook):
+    lines = [line for line in prose(notebook).splitlines() if not line.startswith(("|", "[![", "!["))]
+    long = [f"{len(line)} characters: {line[:60]} ..." for line in lines if len(line) > 120]
+    complain(long, "wrap the paragraph at 120 characters, so that a change of a word is a change of a line")
+
+
 def test_images_have_alt_text(notebook):
     found = re.findall(r"!\[\s*\]\([^)]*\)|<img(?![^>]*\balt=\"[^\"]+\")[^>]*>", prose(notebook))
     complain(found, 'say between the brackets, or in alt="...", what the image shows')

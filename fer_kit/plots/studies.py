@@ -28,7 +28,7 @@ def compare_histories(histories, title="Validation", source=""):
 
 
 def fair_comparison(drop, title="What dropping {} did"):
-    """Draw a `six_emotions.Drop` in three panels: as reported, on one task, and the difference taken apart.
+    """Draw a `drop_emotion.Drop` in three panels: as reported, on one task, and the difference taken apart.
 
     Left, each network on its own task. Middle, both on the same faces and answers, with Wilson's 95 %
     intervals. Right, the three parts of the reported difference in points; the last, with the paired 95 %
