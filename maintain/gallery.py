@@ -85,7 +85,7 @@ def _of_runs(records):
 def _overview(records):
     """All networks with a PrivateTest score on one axis."""
     table = result_table(records)
-    if "PrivateTest" not in table:
+    if table.PrivateTest.isna().all():
         return
     scored = table.dropna(subset="PrivateTest")
     scores = {name: (row.PrivateTest, (row.low, row.high)) for name, row in scored.iterrows()}

@@ -97,7 +97,7 @@ def results_table(records):
     lines = ["| network | lesson | report | PublicTest | PrivateTest (95 %) | twin-free | epochs |"]
     lines.append("|---|---|---:|---:|---:|---:|---:|")
     found = result_table(records)
-    if "PrivateTest" not in found:
+    if found.PrivateTest.isna().all():
         return "No run has been recorded yet."
     for report_id, row in found.dropna(subset=["PrivateTest"]).iterrows():
         interval = f"{percent(row['PrivateTest'])} ({percent(row['low'])} to {percent(row['high'])})"
