@@ -5,8 +5,8 @@ import numpy as np
 from fer_kit.plots import classical, results, studies, tuning
 from fer_kit.runtime.files import read_json
 from fer_kit.runtime.settings import Source
-from fer_kit.studies.classical import comparison
-from fer_kit.studies.classical.baselines import BASELINES
+from fer_kit.studies.classical import BASELINES
+from fer_kit.studies.classical import table as baselines_in
 from fer_kit.studies.common import PLAIN
 from fer_kit.studies.data_size import fit_power_law, recorded_sizes
 from fer_kit.studies.drop_emotion import recorded_drop
@@ -59,7 +59,7 @@ def of_metrics(run):
 def of_classical(records):
     """Yield the classical baselines as a grid, beside their cost, and HOG with an SVM as zhao cites it."""
     folder = records / "classical"
-    table = comparison.table(folder)
+    table = baselines_in(folder)
     if table.empty:
         return
     about = read_json(folder / f"{table.index[0]}.json")

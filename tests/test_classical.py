@@ -9,11 +9,20 @@ import pytest
 from sklearn.svm import LinearSVC
 
 from fer_kit.plots import classical
-from fer_kit.studies.classical import comparison
-from fer_kit.studies.classical.baselines import BASELINES, NETWORK, WHOLE, classifier, parts_of
-from fer_kit.studies.classical.comparison import fit_baseline, fit_baselines, score_model, table
+from fer_kit.studies.classical import baselines
+from fer_kit.studies.classical.baselines import (
+    BASELINES,
+    NETWORK,
+    SVM,
+    WHOLE,
+    classifier,
+    fit_baseline,
+    fit_baselines,
+    parts_of,
+    score_model,
+    table,
+)
 from fer_kit.studies.classical.descriptors import Hog
-from fer_kit.studies.classical.hinge import HingeSVM
 from fer_kit.training import records
 
 
@@ -54,26 +63,16 @@ def small_network(folder):
 # ---- the SVM ----
 
 
-@pytest.mark.parametrize("C", [0.01, 1.0])
-def test_the_svm_is_that_of_scikit_learn(C):
+@pytest.mark.parametrize("C", [0.01, 0.1])
+def test_a_loose_tolerance_finds_the_same_border(C):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 20)) * np.linspace(0.1, 3, 20) + 2  # neither centred nor of one scale
     y = (X[:, :4] + rng.normal(size=(300, 4))).argmax(1)
-    theirs = LinearSVC(C=C, loss="squared_hinge", dual=False, tol=1e-8, intercept_scaling=100, max_iter=9999)
-    theirs.fit(X, y)
-    ours = HingeSVM(C, max_iter=500).fit(X, y)
-    np.testing.assert_allclose(ours.decision_function(X), theirs.decision_function(X), atol=0.02)
-    assert (ours.predict(X) == theirs.predict(X)).mean() > 0.98
-
-
-def test_the_svm_keeps_labels_and_bears_features_that_say_nothing():
-    X = np.random.default_rng(0).normal(size=(60, 200)).astype(np.float32)  # more features than faces
-    X[:, 5], X[:, 6] = 3, X[:, 7]
-    y = np.where(X[:, 0] > 0, 6, 2)
-    svm = HingeSVM(10).fit(X, y)
-    assert svm.classes_.tolist() == [2, 6] and svm.score(X, y) == 1 and np.isfinite(svm.coef_).all()
-    with pytest.raises(ValueError, match="at least two emotions"):
-        HingeSVM().fit(X, np.full(60, 3))
+    exact = LinearSVC(C=C, dual=False, tol=1e-8, max_iter=9999).fit(X, y)
+    ours = LinearSVC(C=C, **SVM).fit(X, y)
+    np.testing.assert_allclose(ours.decision_function(X), exact.decision_function(X), atol=0.1)
+    assert ours.score(X, y) == pytest.approx(exact.score(X, y), abs=0.02)
+    assert (LinearSVC(C=C, **SVM).fit(X, y).coef_ == ours.coef_).all()
 
 
 # ---- fitting and scoring ----
@@ -154,22 +153,23 @@ def test_an_svm_on_a_networks_embedding(few, tmp_path):
 
 
 def test_fitting_goes_on_where_it_was_interrupted(few, tmp_path, monkeypatch, capsys):
-    names, score = ["pixels-knn", "hog-linear-svm"], comparison.score_model
+    names = ["pixels-knn", "hog-linear-svm"]
+    score = baselines.score_model
 
     def interrupted(model, faces):
         if (tmp_path / "pixels-knn.json").exists():
             raise KeyboardInterrupt
         return score(model, faces)
 
-    monkeypatch.setattr(comparison, "score_model", interrupted)
+    monkeypatch.setattr(baselines, "score_model", interrupted)
     with pytest.raises(KeyboardInterrupt):
         fit_baselines(few, tmp_path, names)
     assert [path.name for path in tmp_path.iterdir()] == ["pixels-knn.json"]
-    monkeypatch.setattr(comparison, "score_model", score)
+    monkeypatch.setattr(baselines, "score_model", score)
     done = (tmp_path / "pixels-knn.json").read_bytes()
     results = fit_baselines(few, tmp_path, names)
     assert (tmp_path / "pixels-knn.json").read_bytes() == done and set(results.index) == set(names)
-    monkeypatch.setattr(comparison, "_search", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr(baselines, "_search", lambda *_: pytest.fail("fitted again"))
     pd.testing.assert_frame_equal(fit_baselines(few, tmp_path, names), results)
     assert "PrivateTest" in capsys.readouterr().out
 
@@ -203,7 +203,7 @@ def test_the_table_is_sorted_and_may_be_empty(few, tmp_path):
 
 
 def test_every_recorded_baseline_is_whole():
-    recorded = table(comparison.RECORDED)
+    recorded = table(baselines.RECORDED)
     assert {*BASELINES} <= set(recorded.index) <= {*BASELINES, NETWORK, WHOLE}
     assert recorded.gt(0).all(axis=None)
 

@@ -2,12 +2,14 @@
 
 import sys
 
+import joblib
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_kit.studies.classical import feature_cache
+from fer_kit.studies.classical import baselines
+from fer_kit.studies.classical.baselines import describe
 from fer_kit.studies.classical.descriptors import (
     DESCRIPTORS,
     Gabor,
@@ -17,7 +19,6 @@ from fer_kit.studies.classical.descriptors import (
     SiftWords,
     find_descriptor,
 )
-from fer_kit.studies.classical.feature_cache import cache_file, describe
 
 SIZES = {"pixels": 2304, "lbp": 2124, "gabor": 1568, "hog": 900, "sift": 2000}
 Y, X = np.mgrid[:48, :48]
@@ -40,6 +41,11 @@ def wave(length, degrees):
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("FER_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "features"
+
+
+def kept_in(cache):
+    """The files of features that a cache folder holds."""
+    return sorted(cache.rglob("output.pkl"))
 
 
 @pytest.mark.parametrize("name", DESCRIPTORS)
@@ -138,7 +144,7 @@ def test_features_are_computed_once(faces, cache, monkeypatch):
     first = describe(Hog(), some)
     monkeypatch.setattr(Hog, "transform", lambda *_: pytest.fail("computed again"))
     assert (describe(Hog(), some) == first).all() and first.dtype == np.float32
-    assert [path.suffix for path in cache.iterdir()] == [".npy"]
+    assert len(kept_in(cache)) == 1
 
 
 def test_what_is_kept_is_what_was_computed(faces):
@@ -147,13 +153,17 @@ def test_what_is_kept_is_what_was_computed(faces):
     assert (describe(Hog(), some) == describe(Hog(), some, cache=False)).all()
 
 
-def test_other_faces_order_parameters_and_words_have_files_of_their_own(faces):
-    some, words = faces[:40], SiftWords(words=9).fit(faces.images[:20])
+def test_other_faces_order_parameters_and_words_are_kept_apart(faces, cache):
+    some = faces[:40]
+    words = SiftWords(words=9).fit(faces.images[:20])
     other_words = SiftWords(words=9).fit(faces.images[20:40])
     asked = [(Hog(), some), (Hog(), some[::-1]), (Hog(), some[:39]), (Hog(6), some), (Lbp(), some)]
     asked += [(words, some), (other_words, some)]
-    assert len({cache_file(*one) for one in asked}) == len(asked)
-    assert cache_file(Hog(), some) == cache_file(Hog(), faces[:40])
+    for one in asked:
+        describe(*one)
+    assert len(kept_in(cache)) == len(asked)
+    describe(Hog(), faces[:40])
+    assert len(kept_in(cache)) == len(asked)
 
 
 @given(st.permutations(range(12)))
@@ -164,14 +174,15 @@ def test_features_stay_with_their_face(faces, order):
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbage", "empty", "other count", "other type"])
-def test_a_damaged_cache_is_computed_anew(faces, damage):
+def test_a_damaged_cache_is_computed_anew(faces, cache, damage):
     some = faces[:30]
-    first, path = describe(Hog(), some), cache_file(Hog(), some)
+    first = describe(Hog(), some)
+    (path,) = kept_in(cache)
     whole = path.read_bytes()
     if damage == "other count":
-        np.save(path, np.zeros((29, 900), np.float16))
+        joblib.dump(np.zeros((29, 900), np.float16), path)
     elif damage == "other type":
-        np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+        joblib.dump({"a": 1}, path)
     else:
         path.write_bytes({"cut": whole[:5000], "garbage": b"no array" * 99, "empty": b""}[damage])
     with pytest.warns(UserWarning, match="computed anew"):
@@ -186,7 +197,8 @@ def test_a_cache_folder_that_cannot_be_written_costs_a_warning_only(faces, tmp_p
         assert describe(Hog(), faces[:5]).shape == (5, 900)
 
 
-def test_a_new_version_makes_new_files(faces, monkeypatch):
-    before = cache_file(Hog(), faces[:5])
-    monkeypatch.setattr(feature_cache, "VERSION", 99)
-    assert cache_file(Hog(), faces[:5]) != before
+def test_a_new_version_makes_new_files(faces, cache, monkeypatch):
+    describe(Hog(), faces[:5])
+    monkeypatch.setattr(baselines, "FEATURES_VERSION", 99)
+    describe(Hog(), faces[:5])
+    assert len(kept_in(cache)) == 2

@@ -1,6 +1,7 @@
 """Scores: known numbers, twins, emotions that do not match, other folders of faces, PrivateTest counted."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import keras
@@ -15,16 +16,8 @@ from fer_kit.data.emotions import EMOTIONS
 from fer_kit.data.faceset import FaceSet
 from fer_kit.data.loading import load_faces
 from fer_kit.evaluation import metrics
-from fer_kit.evaluation.scoring import (
-    Scores,
-    compare,
-    ensemble,
-    evaluate,
-    find_twins,
-    over_seeds,
-    predict,
-    select,
-)
+from fer_kit.evaluation.scores import Scores, compare, ensemble, over_seeds, select
+from fer_kit.evaluation.scoring import evaluate, predict
 from fer_kit.plots import results
 from fer_kit.training.records import Run, write_json
 
@@ -87,10 +80,14 @@ def test_wilson_known_values(right, faces, low, high):
 
 @settings(deadline=None)
 @given(st.integers(0, 500), st.integers(1, 500))
-def test_wilson_agrees_with_scipy(right, faces):
+def test_wilson_is_the_formula_of_the_textbook(right, faces):
     right = min(right, faces)
-    expected = binomtest(right, faces).proportion_ci(method="wilson")
-    assert metrics.wilson(right, faces) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    z = 1.959963984540054
+    share = right / faces
+    middle = (share + z**2 / (2 * faces)) / (1 + z**2 / faces)
+    half = z * np.sqrt(share * (1 - share) / faces + z**2 / (4 * faces**2)) / (1 + z**2 / faces)
+    assert metrics.wilson(right, faces) == pytest.approx((middle - half, middle + half), abs=1e-9)
+    assert metrics.wilson(0, 0) == (0, 1)
 
 
 def test_bootstrap_of_accuracy_agrees_with_wilson():
@@ -143,15 +140,13 @@ def test_twin_free_accuracy(model):
     assert evaluate(model, test).accuracy_twin_free is None
 
 
-def test_twins_are_those_of_the_face_set(faces):
-    test, train = faces[faces.usage != "Training"], faces.training
-    train = train.join(test[:5])
+def test_twins_are_those_of_the_face_set(model, faces):
+    test = faces[faces.usage == "PublicTest"]
+    train = faces.training.join(replace(test[:5], usage="Training"))
     expected = test.has_twin_in(train)
     assert expected.sum() >= 5
-    np.testing.assert_array_equal(find_twins(test, train), expected)
-    everything = test.join(train)
-    among = np.arange(len(everything)) >= len(test)
-    np.testing.assert_array_equal(find_twins(test, everything, among), expected)
+    np.testing.assert_array_equal(evaluate(model, test.join(train)).twins, expected)
+    np.testing.assert_array_equal(evaluate(model, test, twins_from=train).twins, expected)
 
 
 def test_json_has_the_promised_keys_and_is_plain(model):

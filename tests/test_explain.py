@@ -8,7 +8,7 @@ from keras import layers
 
 from fer_kit.data.faceset import FaceSet
 from fer_kit.evaluation import explain, saliency
-from fer_kit.evaluation.scoring import Scores
+from fer_kit.evaluation.scores import Scores
 from fer_kit.models.layers import all_layers
 from fer_kit.plots import explain as explain_plots
 

@@ -2,7 +2,6 @@
 
 import re
 import urllib.error
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -198,13 +197,22 @@ def test_a_cache_of_other_data_or_weights_is_never_reused(backbone, few, tmp_pat
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_a_file_of_something_else_under_the_right_name_is_refused(backbone, few, tmp_path):
-    extract(few, backbone, tmp_path)
-    extract(few[::-1], backbone, tmp_path)
-    ours, theirs = (frozen_features.feature_file(f, backbone, tmp_path)[0] for f in (few, few[::-1]))
-    ours.write_bytes(theirs.read_bytes())
-    with pytest.raises(ValueError, match="holds the features of something else; delete it"):
-        extract(few, backbone, tmp_path)
+@pytest.mark.parametrize("damage", ["of other faces", "of fewer faces", "cut", "garbage", "empty"])
+def test_a_file_that_cannot_be_used_is_computed_anew(backbone, few, tmp_path, damage):
+    expected = np.array(extract(few, backbone, tmp_path / "whole"))
+    path = frozen_features.feature_file(few, backbone, tmp_path / "ours")[0]
+    path.parent.mkdir()
+    if damage.startswith("of "):
+        others = few[::-1] if damage == "of other faces" else few[:64]
+        extract(others, backbone, tmp_path)
+        path.write_bytes(frozen_features.feature_file(others, backbone, tmp_path)[0].read_bytes())
+    else:
+        whole = next((tmp_path / "whole").iterdir()).read_bytes()
+        path.write_bytes({"cut": whole[:5000], "garbage": b"no array" * 99, "empty": b""}[damage])
+    with pytest.warns(UserWarning, match="computed anew"):
+        again = extract(few, backbone, tmp_path / "ours")
+    assert np.array_equal(again, expected)
+    assert [file.name for file in (tmp_path / "ours").iterdir()] == [path.name]
 
 
 def test_an_interrupted_extraction_goes_on_where_it_was(backbone, few, tmp_path, monkeypatch, counted):
@@ -220,18 +228,18 @@ def test_an_interrupted_extraction_goes_on_where_it_was(backbone, few, tmp_path,
     with pytest.raises(KeyboardInterrupt):
         extract(few, backbone, tmp_path, batch_size=32)
     path = frozen_features.feature_file(few, backbone, tmp_path)[0]
-    with path.open("ab") as file:
-        file.write(b"half a row")  # as a kill in the middle of a write leaves it
+    half_written = np.lib.format.open_memmap(path, "r+")["features"][0]
+    half_written[64:80] = 7  # as a kill in the middle of a batch leaves it
     resumed = extract(few, backbone, tmp_path, batch_size=32)
     assert counted == [32, 32, "stopped", 32, 32, 32]
     assert np.array_equal(resumed, extract(few, backbone, tmp_path / "whole", batch_size=32))
 
 
 def test_a_full_disk_is_explained(backbone, few, tmp_path, monkeypatch):
-    def full(self, *args, **options):
+    def full(*args, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "touch", full)
+    monkeypatch.setattr(np.lib.format, "open_memmap", full)
     with pytest.raises(OSError, match=r"could not write the features.*No space.*0 MB: make room.*FER_CACHE"):
         extract(few, backbone, tmp_path)
 
@@ -242,5 +250,7 @@ def test_features_stand_in_for_faces(backbone, few, tmp_path):
     assert len(training) == len(few.training) and training.fingerprint == few.training.fingerprint
     assert np.array_equal(training.labels, few.training.labels) and training.names == few.names
     assert training.x.shape == (len(few.training), 256)
+    assert np.array_equal(features[::2].digests, few[::2].digests) and not features.has_twin_in(few[:0]).any()
+    assert features.sample(9).labels.tolist() == few.sample(9).labels.tolist()
     with pytest.raises(ValueError, match="has no PublicTest faces"):
-        Features(few.training, backbone).part("PublicTest")
+        _ = Features(few.training, backbone).public_test

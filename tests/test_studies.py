@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from fer_kit.data.emotions import EMOTIONS
 from fer_kit.data.faceset import FaceSet
 from fer_kit.data.sample.people import draw_sample
-from fer_kit.evaluation.scores import recorded_scores
-from fer_kit.evaluation.scoring import Scores, evaluate
+from fer_kit.evaluation.scores import Scores, recorded_scores
+from fer_kit.evaluation.scoring import evaluate
 from fer_kit.plots import studies
 from fer_kit.studies import common, data_size, drop_emotion, imbalance
 from fer_kit.tools.cli import main

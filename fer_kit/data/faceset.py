@@ -52,6 +52,9 @@ class FaceSet:
     source: str = ""
     notes: tuple = ()
 
+    steps_per_execution = 1
+    """How many batches `training.fit` has Keras take at once (`training.features` takes more)."""
+
     def __post_init__(self):
         count = len(self.images)
         if self.images.shape != (count, SIZE, SIZE) or self.images.dtype != np.uint8:

@@ -20,13 +20,13 @@ __all__ = [
 
 
 def feature_maps(model, face, layer):
-    """Return what each channel of `layer` sees in one face, float32 (channels, H, W) (choudhari-features).
+    """Return each channel's output of `layer` for one face, float32 (channels, H, W) (choudhari-features).
 
-    `face` uint8 (48, 48), 0-255. Raises ValueError for an unknown layer, or one that puts out no maps.
+    `face` uint8 (48, 48), 0-255. Raises ValueError for an unknown layer, or one without feature maps.
     """
     maps = activations(model, np.asarray(face)[np.newaxis], layer)[0]
     if maps.ndim != 3:
-        raise ValueError(f"layer {layer!r} puts out numbers of shape {maps.shape}, not maps (H, W, channels)")
+        raise ValueError(f"layer {layer!r} returns an array {maps.shape}, not maps (H, W, channels)")
     return np.moveaxis(maps, -1, 0)
 
 
@@ -42,7 +42,7 @@ def project(features, dimensions=2):
 
 
 def confident_mistakes(scores, count=16):
-    """Return the rows of `scores.scored` that went most confidently wrong, surest first (zhao-fig6)."""
+    """Return the rows of `scores.scored` with the most confident mistakes, surest first (zhao-fig6)."""
     wrong = np.flatnonzero(~scores.right)
     return wrong[np.argsort(-scores.predictions.max(1)[wrong], kind="stable")][:count]
 

@@ -1,4 +1,7 @@
-"""The numbers of an evaluation, from confusion counts and probabilities, and how sure they are."""
+"""The numbers of an evaluation, from confusion counts and probabilities, and how certain they are.
+
+Functions of a confusion matrix take any number of them at once, (..., K, K): that makes the bootstrap fast.
+"""
 
 import numpy as np
 import pandas as pd
@@ -52,24 +55,32 @@ def emotion_table(confusion, names):
 
 
 def wilson(right, faces, confidence=0.95):
-    """Return (low, high), the score interval of a share `right` / `faces` (Wilson 1927).
+    """Return (low, high), the interval of a share `right` / `faces` (Wilson 1927).
 
-    It stays inside 0 to 1 and holds for rare emotions, where "+- 1.96 standard errors" does not.
+    It stays within 0 to 1 and holds for rare emotions, where "+- 1.96 standard errors" does not. Without
+    faces it is (0, 1).
     """
     if faces == 0:
         return (0.0, 1.0)
-    z = norm.ppf(0.5 + confidence / 2)
-    share = right / faces
-    middle = (share + z**2 / (2 * faces)) / (1 + z**2 / faces)
-    half = z * np.sqrt(share * (1 - share) / faces + z**2 / (4 * faces**2)) / (1 + z**2 / faces)
-    return (float(max(middle - half, 0)), float(min(middle + half, 1)))
+    interval = binomtest(round(right), int(faces)).proportion_ci(confidence, method="wilson")
+    return (float(interval.low), float(interval.high))
 
 
 def bootstrap(confusion, metric, confidence=0.95, rounds=1000, seed=0):
-    """Return (low, high) of any `metric` of a confusion matrix, by drawing the faces anew `rounds` times.
+    """Return (low, high) of any `metric` of a confusion matrix, by resampling the faces `rounds` times.
 
     Drawing N faces with replacement and counting them is one multinomial draw over the matrix's cells,
-    so that a thousand rounds take milliseconds. `metric` takes (rounds, K, K) and returns (rounds,).
+    so that a thousand rounds take milliseconds.
+
+    Args:
+        confusion: Counts int (K, K).
+        metric: A function from (rounds, K, K) to (rounds,), such as `macro_f1`.
+        confidence: How often the interval shall hold, 0 to 1.
+        rounds: How many times the faces are resampled.
+        seed: For the resampling.
+
+    Returns:
+        (low, high), two floats.
     """
     faces = int(confusion.sum())
     rng = np.random.default_rng(seed)
@@ -80,7 +91,7 @@ def bootstrap(confusion, metric, confidence=0.95, rounds=1000, seed=0):
 
 
 def faces_needed(margin, accuracy=0.5, confidence=0.95):
-    """Return how many test faces make an accuracy sure to +- `margin` (both 0-1)."""
+    """Return how many test faces give an accuracy an interval of +- `margin` (both 0-1)."""
     z = norm.ppf(0.5 + confidence / 2)
     return int(np.ceil(z**2 * accuracy * (1 - accuracy) / margin**2))
 
@@ -91,7 +102,8 @@ def mcnemar(first_right, second_right):
     `first_right` and `second_right` bool (N,): which of the SAME faces each model got right. Only the
     faces on which the two differ count; were the models equally good, each would win half of those.
     """
-    first_right, second_right = np.asarray(first_right, bool), np.asarray(second_right, bool)
+    first_right = np.asarray(first_right, bool)
+    second_right = np.asarray(second_right, bool)
     if first_right.shape != second_right.shape:
         raise ValueError(
             f"a paired test needs the same faces, not {first_right.shape} and {second_right.shape}"

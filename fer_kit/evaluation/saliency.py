@@ -1,7 +1,7 @@
-"""Looking inside a network: what any layer sees, and which pixels speak for an emotion.
+"""Looking inside a network: the output of any layer, and which pixels support an emotion.
 
-A layer of a nested backbone does not belong to the outer model's graph, so that `Model(inputs,
-layer.output)` fails for it. Here layers are listened to while the model runs, which works for all of them.
+A layer of a nested backbone does not belong to the outer model's graph, so `Model(inputs, layer.output)`
+fails for it. Here a layer's output is recorded while the model runs, which works for all of them.
 """
 
 import warnings
@@ -15,7 +15,10 @@ from fer_kit.models.layers import all_layers, find_layer
 
 
 def last_convolution(model):
-    """Return the layer whose maps Grad-CAM explains: "last_conv", else the last that puts out maps."""
+    """Return the layer whose maps Grad-CAM explains: "last_conv", else the last with feature maps.
+
+    Raises ValueError when there is none.
+    """
     deep = list(all_layers(model))
     maps = [layer for layer in deep if len(getattr(layer.output, "shape", ())) == 4]
     if not maps:
@@ -24,9 +27,19 @@ def last_convolution(model):
 
 
 def activations(model, images, layer, batch_size=256):
-    """Return what `layer` (a name or a layer) puts out for `images`, float32 (N, ...).
+    """Return the output of one layer for faces; the model runs as in prediction.
 
-    `images` uint8 (N, 48, 48) or (N, 48, 48, 1), 0-255. The model runs as in prediction.
+    Args:
+        model: A Keras model.
+        images: uint8 (N, 48, 48) or (N, 48, 48, 1), 0-255.
+        layer: A layer or its name, nested or not.
+        batch_size: How many faces are computed at once.
+
+    Returns:
+        float32 (N, ...).
+
+    Raises:
+        ValueError: For an unknown name, with the nearest ones.
     """
     layer = find_layer(model, layer) if isinstance(layer, str) else layer
     batches = []
@@ -42,11 +55,22 @@ def activations(model, images, layer, batch_size=256):
 
 
 def grad_cam(model, images, emotion=None, layer=None):
-    """Return heat float32 (N, 48, 48), 0-1: where in each face the evidence for an emotion lies.
+    """Return where in each face the evidence for an emotion lies, by Grad-CAM (Selvaraju et al. 2017).
 
-    Grad-CAM (Selvaraju et al. 2017): the maps of the last convolution, each weighted with the mean
-    gradient of the emotion's score before the softmax, added up, negative parts cut off, and scaled to the
-    size of the face. `emotion` int or int (N,), the label to explain; by default the predicted one.
+    The maps of the last convolution are weighted with the mean gradient of the emotion's score before the
+    softmax and added up; negative values are set to 0, and the sum is scaled to the size of the face.
+
+    Args:
+        model: A Keras model.
+        images: uint8 (N, 48, 48), 0-255.
+        emotion: The label to explain, int or int (N,); by default the predicted one.
+        layer: A layer of feature maps or its name; by default `last_convolution`.
+
+    Returns:
+        Heat float32 (N, 48, 48), 0 to 1.
+
+    Raises:
+        ValueError: For an unknown layer, or a model without feature maps.
     """
     layer = find_layer(model, layer) if isinstance(layer, str) else layer or last_convolution(model)
     maps = activations(model, images, layer)
@@ -57,11 +81,19 @@ def grad_cam(model, images, emotion=None, layer=None):
 
 
 def guided_backpropagation(model, images, emotion=None):
-    """Return float32 (N, 48, 48), -1 to 1: which pixels, made lighter (+) or darker (-), raise the score.
+    """Return which pixels, made lighter (+) or darker (-), raise the score of an emotion.
 
     Guided back-propagation (Springenberg et al. 2015; zhao-related): the gradient of the emotion's score
-    by the standardised face, where every ReLU lets back only positive gradients, and only where it was
-    active. The face is what enters the first convolution, because uint8 pixels have no gradient.
+    with respect to the standardised face, where every ReLU passes back only positive gradients, and only
+    where it was active. It is taken at the input of the first convolution, as uint8 pixels have no gradient.
+
+    Args:
+        model: A Keras model with a convolution.
+        images: uint8 (N, 48, 48), 0-255.
+        emotion: The label to explain, int or int (N,); by default the predicted one.
+
+    Returns:
+        float32 (N, 48, 48), -1 to 1.
     """
     first = next(layer for layer in all_layers(model) if isinstance(layer, _CONVOLUTIONS))
     shape = (len(images), *first.input.shape[1:])
@@ -76,15 +108,26 @@ def guided_backpropagation(model, images, emotion=None):
 
 
 def occlusion(model, images, emotion=None, patch=8, stride=4):
-    """Return float32 (N, 48, 48): how much of the emotion's probability a grey patch there takes away.
+    """Return how much of an emotion's probability a grey patch at each place takes away.
 
-    Occlusion sensitivity (Zeiler & Fergus 2014) needs no gradients: hide `patch` x `patch` pixels, predict,
-    move on by `stride`. Pixels under several patches get the mean.
+    Occlusion sensitivity (Zeiler & Fergus 2014) needs no gradients: hide a patch, predict, move on. Pixels
+    under several patches get the mean.
+
+    Args:
+        model: A Keras model.
+        images: uint8 (N, 48, 48), 0-255.
+        emotion: The label to explain, int or int (N,); by default the predicted one.
+        patch: The side of the patch in pixels.
+        stride: How far it moves each time, in pixels.
+
+    Returns:
+        float32 (N, 48, 48), differences of probabilities.
     """
     rows = np.arange(len(images))
     before = model.predict(_input(images), verbose=0)
     emotion = np.broadcast_to(before.argmax(1) if emotion is None else emotion, len(images))
-    loss, times = np.zeros(images.shape[:3], np.float32), np.zeros(images.shape[1:3], np.float32)
+    loss = np.zeros(images.shape[:3], np.float32)
+    times = np.zeros(images.shape[1:3], np.float32)
     for top in range(0, images.shape[1] - patch + 1, stride):
         for left in range(0, images.shape[2] - patch + 1, stride):
             place = (..., slice(top, top + patch), slice(left, left + patch))
@@ -100,9 +143,9 @@ _CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
 def _slope(model, images, emotion, listen, shape):
-    """The gradient of the emotion's score by what `listen` listens to, float32 of `shape`.
+    """The gradient of the emotion's score with respect to the values that `listen` sees, float32 of `shape`.
 
-    A zero is added to what passes there; the gradient by that zero is the gradient wanted.
+    A zero is added to these values; the gradient with respect to that zero is the one wanted.
     """
     images = _input(images)
 
@@ -117,7 +160,7 @@ def _slope(model, images, emotion, listen, shape):
 
 
 def _gradient(function, value):
-    """The one thing that Keras 3 leaves to its backends."""
+    """Return d function / d value. Keras 3 has no backend-neutral gradient, hence three branches."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -149,7 +192,7 @@ def _positive_gradients_only(x):
 
 @contextmanager
 def _after(layer, change):
-    """While open, what `layer` puts out goes through `change`."""
+    """While open, the output of `layer` goes through `change`."""
     call = layer.call
     with _called(layer, lambda *args, **options: change(call(*args, **options))):
         yield
@@ -157,7 +200,7 @@ def _after(layer, change):
 
 @contextmanager
 def _before(layer, change):
-    """While open, what enters `layer` goes through `change`."""
+    """While open, the input of `layer` goes through `change`."""
     call = layer.call
     with _called(layer, lambda value, *args, **options: call(change(value), *args, **options)):
         yield
@@ -177,7 +220,7 @@ def _called(layer, call):
 
 @contextmanager
 def _without_softmax(model):
-    """While open, the model puts out scores: probabilities near 1 hardly change with the face."""
+    """While open, the model returns scores: probabilities near 1 hardly change with the face."""
     *_, last = all_layers(model)
     usual = getattr(last, "activation", None)
     if usual is keras.activations.softmax:

@@ -1,4 +1,4 @@
-"""What an evaluation found: `Scores`, and what several of them say together."""
+"""The result of an evaluation: `Scores`, and what several of them say together."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -6,18 +6,18 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from fer_kit.data.faceset import FaceSet
+from fer_kit.data.faceset import SIZE, FaceSet
 from fer_kit.evaluation import metrics
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores:
-    """What a model did on some faces.
+    """The predictions of a model for some faces, and every number that follows from them.
 
-    `scored` the faces, labels counted in the model's emotions; `predictions` float (N, K), probabilities
+    `scored` the faces, labels numbered in the model's emotions; `predictions` float (N, K), probabilities
     that add up to 1; `usage` what was asked for; `twins` bool (N,), which faces have a pixel-identical
-    twin that the model may have learnt from, None when not known; `left_out` faces per emotion that the
-    model does not know; `augment` how the views were averaged; `dataset` source and fingerprint.
+    twin that the model may have been trained on, None when not known; `left_out` faces per emotion that the
+    model does not know; `augment` how the views were averaged.
     """
 
     scored: FaceSet
@@ -140,16 +140,21 @@ def recorded_scores(run, usage=None):
     stored = run.private_predictions if usage == "PrivateTest" else run.predictions
     if stored is None:
         raise ValueError(f"{run.folder} has no PrivateTest score; evaluate it there once, first")
-    labels, names = stored["labels"], tuple(run.provenance["emotions"])
-    black = np.broadcast_to(np.uint8(0), (len(labels), 48, 48))
+    labels = stored["labels"]
+    names = tuple(run.provenance["emotions"])
+    black = np.broadcast_to(np.uint8(0), (len(labels), SIZE, SIZE))
     faces = FaceSet(black, labels, stored["usage"], names, stored["files"], run.source)
     return Scores(faces, stored["probabilities"], str(stored["usage"][0]), stored.get("twins"))
 
 
 def select(candidates):
-    """Return the name of the best of `candidates`, a dict of name to Scores, by accuracy.
+    """Return the name of the candidate with the highest accuracy.
 
-    Raises ValueError when any was scored on PrivateTest: what is selected on is no longer a test set.
+    Args:
+        candidates: A dict of name to `Scores`.
+
+    Raises:
+        ValueError: When any was scored on PrivateTest: what is selected on is no longer a test set.
     """
     private = [name for name, scores in candidates.items() if (scores.scored.usage == "PrivateTest").any()]
     if private:
@@ -160,10 +165,17 @@ def select(candidates):
 
 
 def over_seeds(runs):
-    """Return a DataFrame of mean, sd and seeds for the scores of one recipe trained from several seeds.
+    """Return mean and standard deviation of the scores of one recipe trained from several seeds.
 
-    sd is the sample standard deviation (n - 1), nan for one seed. Raises ValueError when the Scores are
-    not of the same faces.
+    Args:
+        runs: A list of `Scores` of the same faces, one per seed.
+
+    Returns:
+        A DataFrame, a row per score (accuracy, accuracy_twin_free, macro_f1, balanced_accuracy), with the
+        columns mean, sd (the sample standard deviation, n - 1; nan for one seed) and seeds.
+
+    Raises:
+        ValueError: When the Scores are not of the same faces.
     """
     _same_faces(runs)
     rows = ("accuracy", "accuracy_twin_free", "macro_f1", "balanced_accuracy")
@@ -173,9 +185,18 @@ def over_seeds(runs):
 
 
 def compare(first, second):
-    """Return (p, first_only, second_only) of McNemar's test between two Scores of the same faces.
+    """Compare two models on the same faces by McNemar's exact test, see `metrics.mcnemar`.
 
-    See `metrics.mcnemar`.
+    Args:
+        first: The `Scores` of one model.
+        second: The `Scores` of the other.
+
+    Returns:
+        (p, first_only, second_only): the probability of such a difference by chance, and how many faces
+        only the first or only the second model classified correctly.
+
+    Raises:
+        ValueError: When they are not of the same faces.
     """
     _same_faces([first, second])
     return metrics.mcnemar(first.right, second.right)
@@ -193,9 +214,13 @@ def ensemble(probabilities):
 
 
 def vote(members):
-    """Return the `Scores` of a soft vote of several Scores of the same faces (murphy-future), see `ensemble`.
+    """Return the `Scores` of a soft vote: the mean of several models' probabilities (murphy-future).
 
-    Raises ValueError when they are not of the same faces, or not of the same emotions in the same order.
+    Args:
+        members: A list of `Scores` of the same faces.
+
+    Raises:
+        ValueError: When they are not of the same faces, or not of the same emotions in the same order.
     """
     _same_faces(members)
     return replace(members[0], predictions=ensemble([member.predictions for member in members]))

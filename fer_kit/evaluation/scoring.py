@@ -6,29 +6,37 @@ from dataclasses import replace
 import numpy as np
 
 from fer_kit.data.emotions import EMOTIONS, USAGES, emotion_of
-from fer_kit.evaluation.scores import Scores, compare, ensemble, over_seeds, select
+from fer_kit.evaluation.scores import Scores
 from fer_kit.training.records import open_model, write_predictions
-
-__all__ = ["Scores", "compare", "ensemble", "evaluate", "find_twins", "over_seeds", "predict", "select"]
 
 SHIFT = 2
 """How far the shifted views of ten-crop lie from the centre, in pixels."""
 
 
 def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None, batch_size=256):
-    """Score a model on one usage of `faces` and return its `Scores`.
+    """Score a model on one usage of `faces`. It never selects, and never scores PrivateTest unasked.
 
-    `model` is a Keras model, a `.keras` file, a run folder or the name of shipped weights. `usage` is
-    Training, PublicTest, PrivateTest or "all"; without it PublicTest is scored, or all faces of a plain
-    folder by emotion, which has no usages (a cross-dataset test, zhao-ckplus). PrivateTest is scored only
-    when asked for by name, and a run folder keeps count of how often. `augment`: see `predict`. `twins_from`
-    are the faces the model learnt from; by default the Training faces of `faces`. `names` are the model's
-    emotions in the order of its outputs; by default those its run names, else the seven, or six without
-    disgust.
-    Emotions that the model or the faces do not have are left out on both sides: the faces are counted in
-    `left_out`, the outputs masked and the rest scaled to add up to 1.
+    Emotions that only the model or only the faces have are left out on both sides: their faces are counted in
+    `left_out`, their outputs are masked, and the rest is scaled to add up to 1.
 
-    Raises ValueError for an unknown usage, an empty one, or outputs that fit no list of emotions.
+    Args:
+        model: A Keras model, a `.keras` file, a run, its folder or the name of shipped weights.
+        faces: A FaceSet.
+        usage: "Training", "PublicTest", "PrivateTest" or "all". By default PublicTest, or all faces of a
+            plain folder by emotion, which has no usages (a cross-dataset test, zhao-ckplus). A run counts
+            how often PrivateTest was scored.
+        augment: Test-time augmentation, None, "flip" or "ten-crop"; see `predict`.
+        twins_from: The faces that the model was trained on, by default the Training faces of `faces`.
+        names: The model's emotions in the order of its outputs; by default those that its run names, else the
+            seven, or six without disgust.
+        batch_size: How many faces are predicted at once.
+
+    Returns:
+        The `Scores`.
+
+    Raises:
+        ValueError: For an unknown usage, one without faces, or outputs that fit no list of emotions.
+        FileNotFoundError: When there is no such model.
     """
     network, run = open_model(model)
     usage = usage or _default_usage(faces)
@@ -39,9 +47,9 @@ def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None
     predictions /= np.maximum(predictions.sum(1, keepdims=True), 1e-12)
     twins = None
     if twins_from is not None:
-        twins = find_twins(scored, twins_from)
+        twins = scored.has_twin_in(twins_from)
     elif usage in ("PublicTest", "PrivateTest") and (faces.usage == "Training").any():
-        twins = find_twins(scored, faces, among=faces.usage == "Training")
+        twins = scored.has_twin_in(faces.training)
     scores = Scores(scored, predictions, usage, twins, left_out, augment)
     if run is not None and (scored.usage == "PrivateTest").any():
         record_private_score(run, scores)
@@ -49,12 +57,22 @@ def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None
 
 
 def predict(model, images, augment=None, batch_size=256):
-    """Return probabilities float32 (N, K) of `images` uint8 (N, 48, 48), averaged over views of each face.
+    """Return a model's probabilities for faces, averaged over views of each.
 
-    `augment` None looks once. "flip" averages each face and its mirror image. "ten-crop" averages ten
-    views: the face in the centre and shifted by 2 pixels to each corner, all five also mirrored. (The
-    crops of Krizhevsky et al. 2012 are smaller than the image; a model of this kit takes 48x48 alone, and
-    shifting with repeated edge pixels keeps the scale of the face.)
+    Args:
+        model: A Keras model from uint8 (B, 48, 48, 1) to probabilities (B, K).
+        images: uint8 (N, 48, 48), 0-255.
+        augment: None for the face as it is. "flip" averages it and its mirror image. "ten-crop" averages
+            ten views: the face in the centre and shifted by 2 pixels to each corner, all five also mirrored.
+            (The crops of Krizhevsky et al. 2012 are smaller than the image; a model of this kit takes only
+            48x48, and shifting with repeated edge pixels keeps the scale of the face.)
+        batch_size: How many faces are predicted at once.
+
+    Returns:
+        float32 (N, K), rows that add up to 1.
+
+    Raises:
+        ValueError: For an unknown `augment`.
     """
     if augment not in VIEWS:
         raise ValueError(f"no test-time augmentation {augment!r}; there are {', '.join(map(repr, VIEWS))}")
@@ -66,8 +84,8 @@ def predict(model, images, augment=None, batch_size=256):
 def record_private_score(run, scores):
     """Write `scores` into the metrics.json of a `Run`, which counts how often PrivateTest was scored.
 
-    The predictions of the first time are kept beside it, so that figures need not score again.
-    Warns from the second time on: whoever looks again and again begins to select.
+    The first predictions are kept beside it, so that figures need not score again. Warns from the second
+    time on: scoring again and again is a way of selecting.
     """
     run.add_scores("PrivateTest", scores.as_json())
     if run.private_predictions is None and (scores.usage, scores.augment) == ("PrivateTest", None):
@@ -100,8 +118,9 @@ VIEWS = {None: lambda images: iter([images]), "flip": _flips, "ten-crop": _ten_c
 def match_emotions(faces, names):
     """Return (faces, columns, left out): the faces whose emotions are among a model's `names`.
 
-    Labels are counted anew in the model's order; `columns` int (K,) are the outputs that count;
-    `left out` is {emotion: faces} of the others. Emotions match in any usual spelling (`anger`).
+    Labels are renumbered in the model's order; `columns` int (K,) are the outputs that count; `left out` is
+    {emotion: faces} of the others. Emotions match in any usual spelling (`anger`). Raises ValueError when
+    there is no such face.
     """
     known = [emotion_of(name) or name for name in names]
     theirs = [emotion_of(name) or name for name in faces.names]
@@ -119,23 +138,6 @@ def match_emotions(faces, names):
     return kept, np.array([known.index(name) for name in common]), left_out
 
 
-def find_twins(faces, learnt, among=slice(None)):
-    """Return bool (N,): which `faces` have a pixel-identical face in `learnt`, or in its rows `among`.
-
-    The same as `faces.has_twin_in(learnt[among])`, but only faces that share eight pixels are looked at
-    whole.
-    """
-
-    def eight_pixels(some):
-        return np.ascontiguousarray(some.images[:, 24, 20:28]).view(np.uint64)[:, 0]
-
-    ours, theirs = eight_pixels(faces), eight_pixels(learnt)
-    rows = np.arange(len(learnt))[among]
-    twins = np.isin(ours, theirs[rows])
-    twins[twins] = faces[twins].has_twin_in(learnt[rows[np.isin(theirs[rows], ours)]])
-    return twins
-
-
 def _default_usage(faces):
     return "all" if set(faces.usage.tolist()) == {"Training"} else "PublicTest"
 
@@ -150,7 +152,7 @@ def _part(faces, usage):
 
 
 def _names_of(model, run, faces):
-    """The emotions of a model's outputs: what its run says, else the list of as many that is likeliest."""
+    """The emotions of a model's outputs: what its run says, else the likeliest list of that length."""
     outputs = model.output_shape[-1]
     without_disgust = tuple(name for name in EMOTIONS if name != "disgust")
     said = [run.provenance["emotions"]] if run is not None else []

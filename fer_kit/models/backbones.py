@@ -275,7 +275,8 @@ def _load_weights_file(network, path, name):
         )
     there = _shapes_in(path)
     needed = Counter(tuple(weight.shape) for weight in network.weights if weight.shape)
-    missing, extra = needed - there, there - needed
+    missing = needed - there
+    extra = there - needed
     if missing:
         raise ValueError(
             f"{path} is not {name}: it lacks {missing.total()} of {needed.total()} arrays, such as one of "

@@ -1,7 +1,7 @@
-"""Fast answers for a few faces: one compiled function, and files for LiteRT and ONNX Runtime.
+"""Fast predictions for a few faces: one compiled function, and files for LiteRT and ONNX Runtime.
 
-All of them turn faces uint8 (N, 48, 48), 0-255, into probabilities float32 (N, K), any N, and give the same
-answer to 1e-5: they compute in float32, without augmentation, also for a model that trained otherwise.
+All of them turn faces uint8 (N, 48, 48), 0-255, into probabilities float32 (N, K), for any N, and agree to
+1e-5: they compute in float32, without augmentation, however the model was trained.
 """
 
 import contextlib
@@ -23,15 +23,22 @@ from fer_kit.runtime.stderr import quiet
 
 SUFFIXES = {"litert": ".tflite", "onnx": ".onnx"}
 BATCHES = (1, 2, 3, 8)
-"""Numbers of faces that an exported file is tried with before it is handed over."""
+"""The batch sizes with which an exported file is tested before it is kept."""
 
 
 def fast(model):
-    """Return a function from faces uint8 (N, 48, 48) to probabilities float32 (N, K), compiled once.
+    """Return a compiled function for predictions of a few faces at a time.
 
     `model.predict` sets up an input pipeline for each call and takes tens of milliseconds for one face.
-    Under TensorFlow this is one graph for every N. JAX and torch compile for one N at a time, so there it is
-    `predict_on_batch`. The function raises ValueError for faces of another shape or dtype.
+    With TensorFlow this is one graph for every N. JAX and torch compile for one N at a time, so there it is
+    `predict_on_batch`.
+
+    Args:
+        model: A functional or sequential Keras model that takes uint8 (B, 48, 48, 1).
+
+    Returns:
+        A function from faces uint8 (N, 48, 48) to probabilities float32 (N, K); it raises ValueError for
+        faces of another shape or dtype.
     """
     model = for_inference(model)
     if keras.backend.backend() != "tensorflow":
@@ -73,11 +80,18 @@ def _without_augmentation(layer, *inputs, **options):
 
 
 def export(model, to, out=None):
-    """Write `model` for the runtime `to`, "litert" or "onnx"; return the Path of the file.
+    """Write a model for another runtime and return the Path of the file.
 
-    `out` is the file, by default the model's name with .tflite or .onnx. What was written is run in batches
-    of 1, 2, 3 and 8 faces and compared with Keras before it takes its place. Raises ValueError for another
-    runtime or suffix, or answers that differ by more than 1e-5; ImportError naming the extra that is missing.
+    The file is run in batches of 1, 2, 3 and 8 faces and compared with Keras before it is kept.
+
+    Args:
+        model: A functional or sequential Keras model that takes uint8 (B, 48, 48, 1).
+        to: "litert" or "onnx".
+        out: The file, by default the model's name with .tflite or .onnx.
+
+    Raises:
+        ValueError: For another runtime or suffix, or predictions that differ by more than 1e-5.
+        ImportError: When packages are missing; it names the extra to install.
     """
     if to not in SUFFIXES:
         raise ValueError(f"no format {to!r}; there are {', '.join(SUFFIXES)}")
@@ -111,7 +125,7 @@ def _write(model, path, to):
 
 
 def load_exported(path):
-    """Return the function of faces that `export` wrote to a .tflite or .onnx file.
+    """Return a file that `export` wrote, .tflite or .onnx, as a function of faces like that of `fast`.
 
     Raises FileNotFoundError, or ValueError, naming the file, when it is another kind of file or damaged.
     """
@@ -122,7 +136,7 @@ def load_exported(path):
     if not path.exists():
         raise FileNotFoundError(f"there is no {path}; write one: python -m fer_kit export MODEL --to litert")
     try:
-        with quiet():  # LiteRT says which of its parts it uses
+        with quiet():  # LiteRT prints which delegate it uses
             return loaders[path.suffix](str(path))
     except ImportError:
         raise
@@ -135,13 +149,14 @@ def _load_litert(path):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(path, num_threads=min(os.cpu_count() or 1, 4))  # one, unless asked
-    faces, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    faces = interpreter.get_input_details()[0]["index"]
+    answer = interpreter.get_output_details()[0]["index"]
     interpreter.allocate_tensors()
     planned = 1
 
     def run(images):
         nonlocal planned
-        if len(images) != planned:  # it plans its memory for one number of faces
+        if len(images) != planned:  # memory is allocated for one batch size
             interpreter.resize_tensor_input(faces, images.shape)
             interpreter.allocate_tensors()
             planned = len(images)
@@ -157,15 +172,16 @@ def _load_onnx(path):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    # Its threads would go on turning after each answer, and slow down whatever runs next.
+    # Its threads would keep spinning after each prediction, and slow down whatever runs next.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    name, outputs = session.get_inputs()[0].name, session.get_outputs()[0].shape[-1]
+    name = session.get_inputs()[0].name
+    outputs = session.get_outputs()[0].shape[-1]
     return _over_batches(lambda images: session.run(None, {name: images})[0], outputs)
 
 
 def _over_batches(run, outputs):
-    """Put the checks that all the functions share in front of `run`, which takes uint8 (N, 48, 48, 1)."""
+    """Return `run`, which takes uint8 (N, 48, 48, 1), behind the checks that all the functions share."""
 
     def classify(faces):
         faces = np.ascontiguousarray(faces)
@@ -194,7 +210,7 @@ def _need(*packages):
 
 @contextlib.contextmanager
 def _silence():
-    """Keep converters from talking of their insides, in all the ways that they do."""
+    """Suppress the converters' logs, prints and warnings."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

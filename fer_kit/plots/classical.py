@@ -47,7 +47,8 @@ def hog_glyphs(cells, images=None, captions=None, title="What HOG sees", source=
     `cells` float (N, rows, columns, 9) of `Hog.cells`, negative values left out; `images` uint8 (N, 48, 48)
     are drawn above, where given; `captions` (N,) str. Each face has its own scale of brightness.
     """
-    count, rows = len(cells), 1 if images is None else 2
+    count = len(cells)
+    rows = 1 if images is None else 2
     figure, axes = plt.subplots(
         rows, count, figsize=(1.75 * count, 1.75 * rows + 0.7), squeeze=False, layout="constrained"
     )
@@ -109,10 +110,12 @@ def accuracy_beside_cost(table, title="Accuracy beside the cost of a prediction"
     `table` is a DataFrame as of `classical.table`. `human` (0-1) draws a dashed line.
     """
     figure, axis = plt.subplots(figsize=(9, 5.5))
-    colours, shapes = {}, {}
+    colours = {}
+    shapes = {}
     for name, row in table.iterrows():
         descriptor, _, kind = name.partition("-")
-        shape, colour = MARKERS.get(descriptor, "*"), CLASSIFIER_COLOURS.get(kind, "#D55E00")
+        shape = MARKERS.get(descriptor, "*")
+        colour = CLASSIFIER_COLOURS.get(kind, "#D55E00")
         axis.scatter(row.predict_us, 100 * row.accuracy, s=70, color=colour, marker=shape)
         colours[kind] = Patch(color=colour, label=kind)
         shapes[descriptor] = Line2D([], [], color=GREY, marker=shape, linestyle="", label=descriptor)

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from fer_kit.evaluation import metrics
-from fer_kit.evaluation.scores import recorded_scores
-from fer_kit.evaluation.scoring import Scores, compare, evaluate
+from fer_kit.evaluation.scores import Scores, compare, recorded_scores
+from fer_kit.evaluation.scoring import evaluate
 from fer_kit.studies.common import PLAIN, train
 from fer_kit.training.records import Run
 

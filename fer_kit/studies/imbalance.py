@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from fer_kit.data.balancing import multiply
-from fer_kit.evaluation.scoring import compare, evaluate
+from fer_kit.evaluation.scores import compare
+from fer_kit.evaluation.scoring import evaluate
 from fer_kit.studies.common import PLAIN, train
 from fer_kit.training.recipes import find_recipe
 

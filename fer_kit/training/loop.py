@@ -163,7 +163,7 @@ def _prepare(model, variant, recipe, learned, precision):
         metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
         # XLA on a CPU trains four times slower, and cannot turn or shift images at all.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
-        steps_per_execution=getattr(learned, "steps_per_execution", 1),
+        steps_per_execution=learned.steps_per_execution,
     )
     return model
 

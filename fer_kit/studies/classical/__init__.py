@@ -1,8 +1,7 @@
 """Classical features and classifiers: HOG, LBP, Gabor, SIFT with KNN and SVM.
 
-descriptors    from faces to feature vectors; feature_cache: computed once
-baselines      classifiers by name; hinge: the linear one
-comparison     fit and score them all
+descriptors  from faces to feature vectors
+baselines    every descriptor with every classifier: fit, score, record; features are computed once
 """
 
 from fer_kit.runtime.lazy import face
@@ -11,9 +10,6 @@ __getattr__, __dir__, __all__ = face(
     __name__,
     {
         "descriptors": "DESCRIPTORS Hog Pixels find_descriptor",
-        "feature_cache": "describe",
-        "hinge": "HingeSVM",
-        "baselines": "BASELINES NETWORK",
-        "comparison": "RECORDED fit_baseline fit_baselines table",
+        "baselines": "BASELINES NETWORK RECORDED describe fit_baseline fit_baselines table",
     },
 )

@@ -1,38 +1,128 @@
-"""What the classical baselines are: descriptors, classifiers and the grids that their settings come from.
+"""Classical baselines: descriptors with nearest neighbours and support vector machines, fitted and scored.
 
-A baseline's name says it: `hog-linear-svm`. They are those that zhao and choudhari survey (zhao-related,
-choudhari-pca).
+A baseline's name says what it is: `hog-linear-svm`. They are those that zhao and choudhari survey
+(zhao-related, choudhari-pca), all on the same faces and by one protocol: Training trains, PublicTest (or
+folds of Training) selects the settings, PrivateTest is scored once. Each baseline leaves one JSON file with
+its settings, scores, seconds and provenance; a baseline that has one is not fitted again.
 """
 
+import contextlib
 import difflib
+import importlib.metadata
+import json
+import os
+import platform
+import time
+import warnings
+from pathlib import Path
 
+import joblib
+import numpy as np
+import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.kernel_approximation import Nystroem
+from sklearn.model_selection import GridSearchCV, PredefinedSplit, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
 
+from fer_kit.data.emotions import USAGES
+from fer_kit.evaluation.scores import Scores
+from fer_kit.runtime import settings
+from fer_kit.runtime.files import read_json, write_json
 from fer_kit.studies.classical.descriptors import DESCRIPTORS, Descriptor, check_images, find_descriptor
-from fer_kit.studies.classical.hinge import HingeSVM
+from fer_kit.training import records
+from fer_kit.training.recipes import differences
 
 CLASSIFIERS = ("knn", "linear-svm", "rbf-svm")
 BASELINES = (*(f"{d}-{c}" for d in DESCRIPTORS for c in CLASSIFIERS), "hog-exact-rbf-svm")
 """Every descriptor with every classifier, and one kernel SVM without the shortcut."""
 
-NETWORK, WHOLE = "network-linear-svm", "hog-exact-rbf-svm-on-all-faces"
-"""Two that must be asked for: an SVM on a trained network's embedding (Tang 2013), and the kernel SVM
-without shortcut on all faces, whose time grows with the square of their number."""
+NETWORK = "network-linear-svm"
+"""An SVM on a trained network's embedding (Tang 2013); it needs the `run` of that network."""
+
+WHOLE = "hog-exact-rbf-svm-on-all-faces"
+"""The kernel SVM without the shortcut on all faces: its time grows with the square of their number."""
 
 EXACT = 4000
-"""How many Training faces an exact kernel SVM learns from: its time grows with the square of them."""
+"""How many Training faces an exact kernel SVM is fitted to: its time grows with the square of them."""
 
-COMPONENTS, LANDMARKS = 100, 2000
-"""In how many principal components neighbours are sought; with how many faces Nystroem compares each."""
+SEARCHED = 8000
+"""How many Training faces, at most, settings are searched with."""
+
+COMPONENTS = 100
+"""The number of principal components in which neighbours are searched."""
+
+LANDMARKS = 2000
+"""The number of faces with which Nystroem compares each face."""
+
+SVM = {"dual": True, "tol": 0.1, "random_state": 0}
+"""How scikit-learn's LinearSVC is fitted: the linear SVM with squared hinge loss that Tang 2013 put on top of
+a network (zhao-related). The dual problem, with LIBLINEAR's own tolerance: scikit-learn's defaults take
+several times as long for the same accuracy (benchmarks/classical.py)."""
+
+FEATURES_VERSION = 2
+"""Counted up whenever a descriptor computes something else, so that old caches are not used."""
+
+KEPT = ("accuracy", "accuracy_twin_free", "interval", "macro_f1", "macro_f1_interval", "balanced_accuracy",
+        "confusion", "faces", "twins")  # fmt: skip
+RECORDED = records.RECORDS / "classical"
+
+
+# ---- features and classifiers ----
+
+
+def describe(descriptor, faces, cache=True):
+    """Return the features of `faces`, from the cache folder where they were computed before.
+
+    They are kept in half precision, and rounded to it also when they are new. A cached result belongs to
+    these pixels in this order, the descriptor's parameters and what it has learned. One that cannot be read
+    is computed again, with a warning; where the folder cannot be written, nothing is kept.
+
+    Args:
+        descriptor: A `Descriptor`, fitted if it is one that learns.
+        faces: A FaceSet.
+        cache: False computes without looking at the cache folder.
+
+    Returns:
+        float32 (N, D), a row per face.
+    """
+    if not cache:
+        return _features(descriptor, faces.images).astype(np.float32)
+    folder = settings.cache_dir() / "features"
+    try:
+        compute = joblib.Memory(folder, verbose=0).cache(_features, ignore=["descriptor", "images"])
+    except OSError as error:
+        warnings.warn(f"could not keep the features in {folder} ({error})", stacklevel=2)
+        return describe(descriptor, faces, cache=False)
+    content = joblib.hash([descriptor.state(), faces.digests])
+    asked = (descriptor, faces.images, type(descriptor).__name__, descriptor.parameters(), content)
+    kept = compute.call_and_shelve(*asked, FEATURES_VERSION)
+    features = _read_kept(kept)
+    if features is None or len(features) != len(faces):
+        warnings.warn(f"features in {folder} are damaged and computed anew", stacklevel=2)
+        kept.clear()
+        features = compute(*asked, FEATURES_VERSION)
+    return features.astype(np.float32)
+
+
+def _features(descriptor, images, name="", parameters=None, content="", version=FEATURES_VERSION):
+    """Return the features float16 (N, D). The cache goes by all arguments but the first two."""
+    return descriptor.transform(images).astype(np.float16)
+
+
+def _read_kept(kept):
+    """Return the array that joblib keeps, None when its file holds none."""
+    try:
+        features = kept.get()
+    except Exception:  # a damaged pickle may raise anything
+        return None
+    return features if isinstance(features, np.ndarray) and features.ndim == 2 else None
 
 
 class NetworkEmbedding(Descriptor):
-    """What a trained network hands to its last layer; `run` is a `records.Run` with its model."""
+    """The input of a trained network's last layer; `run` is a `records.Run` with its model."""
 
     def __init__(self, run, layer="embedding"):
         self.run = run
@@ -76,11 +166,10 @@ def parts_of(name, run=None):
 def classifier(kind, faces, features):
     """Return (Pipeline, grid): a classifier of `features` numbers and the settings to search among.
 
-    `faces` is how many there will be to learn from. All begin by giving every feature mean 0 and
-    variance 1; two faces then lie 2 * `features` apart in mean squared distance, and the kernel's gamma is
-    counted in 1 / `features`. "rbf-svm" describes each face by its similarity to `LANDMARKS` others
-    (Nystroem, Williams & Seeger 2001) and draws straight borders there; "exact-rbf-svm" uses the whole
-    kernel.
+    `faces` is how many it will be fitted to. Every feature is first given mean 0 and variance 1; two faces
+    then lie 2 * `features` apart in mean squared distance, so the kernel's gamma is counted in
+    1 / `features`. "rbf-svm" describes each face by its similarity to `LANDMARKS` others (Nystroem, Williams
+    & Seeger 2001) and draws straight borders there; "exact-rbf-svm" uses the whole kernel.
     """
     scale = ("scale", StandardScaler())
     gamma = [factor / features for factor in (0.5, 1)]
@@ -89,8 +178,217 @@ def classifier(kind, faces, features):
         steps = [scale, ("pca", pca), ("knn", KNeighborsClassifier(weights="distance"))]
         return Pipeline(steps), {"knn__n_neighbors": [k for k in (1, 5, 15, 30) if k <= faces]}
     if kind == "linear-svm":
-        return Pipeline([scale, ("svm", HingeSVM())]), {"svm__C": [1e-5, 1e-4, 1e-3]}
+        return Pipeline([scale, ("svm", LinearSVC(**SVM))]), {"svm__C": [1e-5, 1e-4, 1e-3]}
     if kind == "rbf-svm":
         kernel = ("kernel", Nystroem(n_components=min(LANDMARKS, faces), random_state=0))
-        return Pipeline([scale, kernel, ("svm", HingeSVM())]), {"kernel__gamma": gamma, "svm__C": [1, 10]}
+        steps = [scale, kernel, ("svm", LinearSVC(**SVM))]
+        return Pipeline(steps), {"kernel__gamma": gamma, "svm__C": [0.1, 1]}
     return Pipeline([scale, ("svm", SVC())]), {"svm__gamma": gamma, "svm__C": [1, 10]}
+
+
+# ---- fitting, scoring and records ----
+
+
+def fit_baselines(faces, out, names=BASELINES, select_on="PublicTest", run=None):
+    """Fit and score baselines, and return the `table` of them all.
+
+    If it is interrupted, the same call resumes with the first baseline that has no record yet.
+
+    Args:
+        faces: A FaceSet with Training, PublicTest and PrivateTest faces.
+        out: The folder of their records.
+        names: Which baselines, by default all of `BASELINES`.
+        select_on: "PublicTest" or "folds", see `fit_baseline`.
+        run: The network of `NETWORK`, a `records.Run`.
+
+    Returns:
+        A DataFrame, see `table`.
+    """
+    for name in names:
+        record = fit_baseline(name, faces, out, select_on, run)
+        score = record["scores"]["PrivateTest"]["accuracy"]
+        seconds = record["seconds"]
+        spent = f"searched {seconds['search']:.0f} s, fitted {seconds['fit']:.0f} s"
+        print(f"{name:20} PrivateTest {score:.1%}   {spent}   {_in_words(record['settings'])}")
+    return table(out, names)
+
+
+def fit_baseline(name, faces, out, select_on="PublicTest", run=None):
+    """Fit one baseline, score it on PublicTest and PrivateTest, and return its record.
+
+    Settings are searched with at most `SEARCHED` Training faces; the classifier with the best ones is then
+    fitted to all Training faces (to `EXACT` of them where the kernel is exact).
+
+    Args:
+        name: A name of `BASELINES`, `NETWORK` or `WHOLE`.
+        faces: A FaceSet with Training, PublicTest and PrivateTest faces.
+        out: The folder of the record `name`.json; a record that is there already is returned as it is.
+        select_on: "PublicTest", or "folds" for three folds of the Training faces.
+        run: The network of `NETWORK`, a `records.Run`.
+
+    Returns:
+        The record, a dict. Its seconds are processor time of all cores together, which other work on the
+        machine hardly changes.
+
+    Raises:
+        ValueError: For an unknown name, Training faces of one emotion, a usage without faces, or a record
+            in `out` of other faces or settings.
+    """
+    if select_on not in ("PublicTest", "folds"):
+        raise ValueError(f"settings are selected on PublicTest or folds, not on {select_on}")
+    descriptor, kind = parts_of(name, run)
+    path = Path(out) / f"{name}.json"
+    asked = _asked(faces, descriptor, kind, select_on)
+    if path.exists():
+        return _unchanged(path, asked)
+    learnt = _checked(faces)
+    features = describe(descriptor.fit(learnt.images), learnt)
+    begin = time.process_time()
+    found = _search(kind, features, learnt, descriptor, faces, select_on)
+    rows = _some(len(learnt), EXACT if kind == "exact-rbf-svm" else None)
+    model, _ = classifier(_plain(kind), len(rows), features.shape[1])
+    half = time.process_time()
+    model.set_params(**found["settings"]).fit(features[rows], learnt.labels[rows])
+    seconds = {"search": half - begin, "fit": time.process_time() - half}
+    whole = Pipeline([("descriptor", descriptor), *model.steps])
+    record = {"baseline": name, "asked": asked, "features": features.shape[1], "learnt_from": len(rows)}
+    record |= found | score_model(whole, faces) | {"seconds": seconds} | _provenance(faces)
+    write_json(path, record)
+    return _read(path)
+
+
+def score_model(model, faces):
+    """Return {"scores": by usage, "predict_us": microseconds a face} of anything that predicts labels.
+
+    `model.predict` takes uint8 (N, 48, 48) and returns labels (N,). The time is processor time of all
+    cores together, from pixels to labels, for all PublicTest faces at once.
+    """
+    training = faces.training
+    microseconds = {}
+    scores = {}
+    for usage in ("PublicTest", "PrivateTest"):
+        part = faces.part(usage)
+        begin = time.process_time()
+        predicted = model.predict(part.images)
+        microseconds[usage] = 1e6 * (time.process_time() - begin) / len(part)
+        votes = np.eye(len(faces.names))[predicted]  # these classifiers give no probabilities
+        numbers = Scores(part, votes, usage, part.has_twin_in(training)).as_json()
+        scores[usage] = {name: numbers[name] for name in KEPT}
+    return {"scores": scores, "predict_us": microseconds["PublicTest"]}
+
+
+def table(folder, names=None, usage="PrivateTest"):
+    """Return the records in `folder` as a DataFrame, one row per baseline, best first.
+
+    Columns: accuracy, twin_free, macro_f1 (0-1) on `usage`; fit_seconds (on features that are ready) and
+    predict_us (microseconds per face, from pixels to label), both processor time; learnt_from, how many
+    faces it was fitted to.
+
+    Args:
+        folder: Where the records lie.
+        names: Only these baselines; by default all.
+        usage: The faces that the scores are of, "PublicTest" or "PrivateTest".
+
+    Raises:
+        ValueError: When a record is damaged.
+    """
+    rows = {}
+    for path in sorted(Path(folder).glob("*.json")):
+        record = _read(path)
+        score = record["scores"][usage]
+        rows[record["baseline"]] = {
+            "accuracy": score["accuracy"],
+            "twin_free": score["accuracy_twin_free"],
+            "macro_f1": score["macro_f1"],
+            "fit_seconds": record["seconds"]["fit"],
+            "predict_us": record["predict_us"],
+            "learnt_from": record["learnt_from"],
+        }
+    wanted = [name for name in rows if names is None or name in names]
+    frame = pd.DataFrame.from_dict({name: rows[name] for name in wanted}, "index")
+    return frame.rename_axis("baseline").sort_values("accuracy", ascending=False) if wanted else frame
+
+
+def _search(kind, features, learnt, descriptor, faces, select_on):
+    """Return the best settings of the grid, and how each did."""
+    rows = _some(len(learnt), EXACT if "exact" in kind else SEARCHED)
+    X = features[rows]
+    y = learnt.labels[rows]
+    if select_on == "PublicTest":
+        public = faces.public_test
+        X = np.concatenate([X, describe(descriptor, public)])
+        y = np.concatenate([y, public.labels])
+        parts = PredefinedSplit(np.repeat([-1, 0], [len(rows), len(public)]))
+        fewest = len(rows)
+    else:
+        parts = StratifiedKFold(3, shuffle=True, random_state=0)
+        fewest = len(rows) // 2
+    model, grid = classifier(_plain(kind), fewest, features.shape[1])
+    search = GridSearchCV(model, grid, scoring="accuracy", cv=parts, refit=False, error_score="raise")
+    results = search.fit(X, y).cv_results_
+    tried = [
+        {"settings": tried, "accuracy": float(accuracy)}
+        for tried, accuracy in zip(results["params"], results["mean_test_score"], strict=True)
+    ]
+    return {"settings": search.best_params_, "searched_with": len(rows), "tried": tried}
+
+
+def _plain(kind):
+    return kind.removesuffix("-on-all-faces")
+
+
+def _some(count, most):
+    """Rows of at most `most` of `count` faces, drawn at random, in their old order."""
+    return np.sort(np.random.default_rng(0).permutation(count)[:most])
+
+
+def _checked(faces):
+    """The Training faces, of several emotions, in a FaceSet where no usage is empty."""
+    learnt, *_ = [faces.part(usage) for usage in USAGES]
+    present = np.unique(learnt.labels)
+    if len(present) < 2:
+        only = learnt.names[present[0]]
+        raise ValueError(f"the Training faces are all {only}; a classifier needs at least two emotions")
+    return learnt
+
+
+def _asked(faces, descriptor, kind, select_on):
+    return {
+        "faces": faces.fingerprint,
+        "descriptor": {"kind": type(descriptor).__name__, **descriptor.parameters()},
+        "classifier": kind,
+        "selected_on": select_on,
+    }
+
+
+def _unchanged(path, asked):
+    """The record in `path`, if it is of what is asked for."""
+    record = _read(path)
+    differing = differences(record["asked"], json.loads(json.dumps(asked)))
+    if differing:
+        raise ValueError(f"{path} is of other faces or settings: {'; '.join(differing)}. Give another folder")
+    return record
+
+
+def _read(path):
+    try:
+        return read_json(path)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: delete it and fit this baseline again") from error
+
+
+def _provenance(faces):
+    versions = records.versions()
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        versions["scikit-image"] = importlib.metadata.version("scikit-image")
+    return {
+        "dataset": {"source": faces.source or "memory", "fingerprint": faces.fingerprint},
+        "profile": settings.profile().name,
+        "device": f"{platform.machine()} CPU, {os.cpu_count()} cores",
+        "versions": versions,
+        "finished": records.now(),
+    }
+
+
+def _in_words(chosen):
+    return ", ".join(f"{name.rpartition('__')[2]} {value:.3g}" for name, value in chosen.items())

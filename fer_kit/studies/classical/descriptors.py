@@ -1,8 +1,8 @@
-"""Classical descriptors: what people thought an expression is made of, before networks learnt it from faces.
+"""Classical descriptors: what people thought an expression is made of, before networks learned it from faces.
 
 Each is a scikit-learn transformer from uint8 faces (N, 48, 48) to float32 features (N, D), and so can be
-the first step of a Pipeline. zhao names them in its survey (zhao-related). `feature_cache.describe` does
-the same for a FaceSet and keeps the features on disk.
+the first step of a Pipeline. zhao names them in its survey (zhao-related). `baselines.describe` does the same
+for a FaceSet and keeps the features on disk.
 """
 
 import difflib
@@ -19,7 +19,7 @@ CHUNK = 512  # faces that one thread describes at a time
 
 
 class Descriptor(TransformerMixin, BaseEstimator):
-    """What all descriptors share: they look at their input, and describe it on all cores.
+    """What all descriptors share: they check their input and work on all cores.
 
     `transform` raises ValueError for images of another size or dtype, or none at all.
     """
@@ -37,11 +37,11 @@ class Descriptor(TransformerMixin, BaseEstimator):
             return np.concatenate(list(pool.map(self._describe, chunks)), dtype=np.float32)
 
     def state(self):
-        """Return bytes that change with what the descriptor has learnt; nothing for most."""
+        """Return bytes that change with what the descriptor has learned; empty for most."""
         return b""
 
     def parameters(self):
-        """Return what the descriptor was made with, as a dict fit for JSON."""
+        """Return the descriptor's parameters as a dict of plain values."""
         return self.get_params()
 
     def __sklearn_is_fitted__(self):
@@ -56,7 +56,7 @@ class Pixels(Descriptor):
 
 
 class _Gridded(Descriptor):
-    """Works on cells of `cell` x `cell` pixels. Raises ValueError when they do not tile a face."""
+    """A descriptor of cells of `cell` x `cell` pixels. Raises ValueError when they do not tile a face."""
 
     def __init__(self, cell=8):
         self.cell = cell
@@ -78,7 +78,8 @@ class Hog(_Gridded):
         import cv2
 
         self._across()
-        cell, block = (self.cell, self.cell), (2 * self.cell, 2 * self.cell)
+        cell = (self.cell, self.cell)
+        block = (2 * self.cell, 2 * self.cell)
         hog = cv2.HOGDescriptor((SIZE, SIZE), block, cell, cell, 9)
         return np.stack([hog.compute(image).ravel() for image in np.ascontiguousarray(images)])
 
@@ -156,7 +157,7 @@ def gabor_matrices(wavelengths, directions, step):
             for angle in np.arange(directions) * np.pi / directions:
                 wide = cv2.getGaborKernel((2 * SIZE + 1,) * 2, wave / 2, angle, wave, 1, phase, cv2.CV_32F)
                 wide /= np.linalg.norm(wide)
-                wide[np.abs(wide) < 1e-9] = 0  # numbers near the smallest are slow to compute with
+                wide[np.abs(wide) < 1e-9] = 0  # denormal numbers are slow
                 columns += [wide[SIZE - y : 2 * SIZE - y, SIZE - x : 2 * SIZE - x].ravel()
                             for y in points for x in points]  # fmt: skip
         both.append(np.stack(columns, axis=1))
@@ -184,8 +185,9 @@ class SiftWords(Descriptor):
         check_images(images)
         some = np.random.default_rng(self.seed).permutation(len(images))[:2000]
         patches = self._patches(images[np.sort(some)]).reshape(-1, 128)
-        count, seed = min(self.words, len(patches)), self.seed
-        self.vocabulary_ = MiniBatchKMeans(count, batch_size=4096, n_init=1, random_state=seed).fit(patches)
+        count = min(self.words, len(patches))
+        kmeans = MiniBatchKMeans(count, batch_size=4096, n_init=1, random_state=self.seed)
+        self.vocabulary_ = kmeans.fit(patches)
         return self
 
     def state(self):
@@ -232,7 +234,8 @@ def find_descriptor(name):
 
 def check_images(images):
     """Raise ValueError unless `images` are uint8 (N, 48, 48) with at least one face."""
-    shape, dtype = np.shape(images), getattr(images, "dtype", type(images).__name__)
+    shape = np.shape(images)
+    dtype = getattr(images, "dtype", type(images).__name__)
     if len(shape) != 3 or shape[1:] != (SIZE, SIZE) or dtype != np.uint8:
         raise ValueError(
             f"descriptors take faces as uint8 (N, {SIZE}, {SIZE}), not {dtype} {shape}; pass faces.images"

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import keras
 
-from fer_kit.evaluation.scoring import evaluate, over_seeds
+from fer_kit.evaluation.scores import over_seeds
+from fer_kit.evaluation.scoring import evaluate
 from fer_kit.runtime.seeds import seeded
 from fer_kit.studies.tuning import shared
 from fer_kit.studies.tuning.results import best, curves, importance, read_record, table, write_record
