@@ -10,7 +10,7 @@ from fer_kit.data.doctor.signatures import Signatures
 from fer_kit.data.emotions import USAGES
 from fer_kit.data.faceset import FaceSet
 from fer_kit.data.sample.people import draw_sample
-from fer_kit.plots import base
+from fer_kit.plots import base, data
 
 
 def facts():
@@ -33,7 +33,7 @@ def _diagrams():
         ("Emotion", "the largest"),
     ]
     made = {"facts": "the report's text"}
-    figure = base.flow_diagram(steps, "A facial expression recognition system")
+    figure = data.flow_diagram(steps, "A facial expression recognition system")
     yield "choudhari-fig1", "From a picture to an emotion in five steps.", figure, made
     steps = [
         ("Frame", "camera or file"),
@@ -42,7 +42,7 @@ def _diagrams():
         ("Crop", "align, 48 x 48"),
         ("Classify", "expression; gender\nbeside it, off by default"),
     ]
-    figure = base.flow_diagram(steps, "The real-time framework")
+    figure = data.flow_diagram(steps, "The real-time framework")
     yield "zhao-fig1", "Detection is slow and runs on every sixth frame alone.", figure, made
 
 
@@ -51,11 +51,11 @@ def _counts(faces):
         "facts": "labels of FER-2013 as the doctor knows them",
         "fingerprint": Signatures.load().fingerprint,
     }
-    figure = base.count_plot(faces, "Emotions in the whole of FER-2013")
+    figure = data.count_plot(faces, "Emotions in the whole of FER-2013")
     yield "choudhari-fig3", "Happy has sixteen times the faces of disgust.", figure, made
-    figure = base.count_plot(faces.training, "Emotions in Training")
+    figure = data.count_plot(faces.training, "Emotions in Training")
     yield "murphy-fig1", "Disgust is 1.52 % of the Training faces.", figure, made
-    figure = base.count_plot(faces, "Emotions by usage", split_by_usage=True)
+    figure = data.count_plot(faces, "Emotions by usage", split_by_usage=True)
     yield "hejslet-tab1", "The test folder is PublicTest and PrivateTest together.", figure, made
 
 
@@ -70,10 +70,10 @@ def _weights(training):
     """What is done about the imbalance, on FER-2013's own counts."""
     made = {"facts": "labels of FER-2013 as the doctor knows them"}
     rest, held_out = training.split(0.2, seed=0)
-    figure = base.count_plot(rest, "Training without a fifth of each emotion")
+    figure = data.count_plot(rest, "Training without a fifth of each emotion")
     counted = f"{len(rest):,} faces to learn from, {len(held_out):,} held out; disgust keeps"
     yield "murphy-split", f"{counted} {len(rest.of('disgust'))} of 436.", figure, made
-    figure = base.count_plot(balance(training, 5000), "Balanced: random faces left out, copies added")
+    figure = data.count_plot(balance(training, 5000), "Balanced: random faces left out, copies added")
     yield "hejslet-balance", "Seven times 5,000, of which disgust owes nine in ten to copies.", figure, made
     weights = class_weights(training)
     figure, axis = plt.subplots()
@@ -87,22 +87,22 @@ def _weights(training):
 
 def _drawn_faces(faces):
     made = made_from_sample(faces)
-    figure = base.one_per_emotion(faces.training)
+    figure = data.one_per_emotion(faces.training)
     caption = "Drawn by the kit; with your copy of FER-2013 notebook 01 shows real faces."
     yield "hejslet-fig1", caption, figure, made
-    figure = base.emotions_by_rows(faces.training, columns=10)
+    figure = data.emotions_by_rows(faces.training, columns=10)
     caption = "Ten drawn faces of each emotion: identity, pose, light and noise vary."
     yield "choudhari-eda", caption, figure, made
     one_each = faces.training.per_emotion(1, seed=1)
     one_each = one_each[one_each.labels.argsort()]
     codes = [f"{label} {faces.names[label]}" for label in one_each.labels]
-    figure = base.face_grid(one_each, codes, columns=7, title="Codes of the emotions")
+    figure = data.face_grid(one_each, codes, columns=7, title="Codes of the emotions")
     yield "choudhari-fig2", "Codes as in fer2013.csv, in the kit everywhere.", figure, made
-    figure = base.face_grid(faces.training.of("happy")[:1], columns=1, title="Happy")
+    figure = data.face_grid(faces.training.of("happy")[:1], columns=1, title="Happy")
     yield "murphy-fig2", "An example of happy, drawn.", figure, made
     pixels = {"as stored": faces.images, "standardised": _standardised(faces)}
     units = ["grey level", "standard deviations from the mean"]
-    figure = base.pixel_histogram(pixels, "Pixels before and after standardising", units, faces.source)
+    figure = data.pixel_histogram(pixels, "Pixels before and after standardising", units, faces.source)
     caption = "One shape on two axes: the mean becomes 0, the standard deviation 1."
     yield "hejslet-standardise", caption, figure, made
 
@@ -134,4 +134,4 @@ def _copies(faces):
 
 def _grid_of_copies(original, copies, title, source):
     images = np.stack([original, *copies])
-    return base.stamp(base.face_grid(images, ["original", *["copy"] * len(copies)], title=title), source)
+    return base.stamp(data.face_grid(images, ["original", *["copy"] * len(copies)], title=title), source)

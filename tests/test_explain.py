@@ -183,14 +183,37 @@ def test_captions_are_green_when_right_and_red_when_wrong(scores):
     plt.close(figure)
 
 
-def test_every_picture_draws(scores):
+def titles_of(figure):
+    return [axis.get_title() for axis in figure.axes]
+
+
+def test_heat_lies_in_a_row_below_the_faces(scores):
     data = scores.scored
     heats = {"Grad-CAM": np.random.rand(6, 48, 48), "guided": np.random.randn(6, 48, 48)}
-    figures = [
-        explain_plots.heat_over_faces(data, heats, title="Heat"),
-        explain_plots.map_grid(np.random.rand(20, 6, 6)),
-        explain_plots.scatter(np.random.rand(6, 2), data.labels, data.names, [0.5, 0.2]),
-        explain_plots.scatter(np.random.rand(6, 3), data.labels, data.names, [0.5, 0.2, 0.1]),
-    ]
-    for figure in figures:
-        plt.close(figure)
+    figure = explain_plots.heat_over_faces(data, heats, title="Heat")
+    assert figure.get_suptitle() == "Heat"
+    assert titles_of(figure) == ["angry", "happy"] * 3 + [""] * 12
+    assert [axis.get_ylabel() for axis in figure.axes[::6]] == ["face", "Grad-CAM", "guided"]
+    assert [len(axis.images) for axis in figure.axes[::6]] == [1, 2, 1], (
+        "signed maps are drawn without the face"
+    )
+
+
+def test_the_maps_that_vary_most_are_drawn_in_their_order():
+    maps = np.random.default_rng(0).normal(size=(20, 6, 6)) * np.linspace(2, 1, 20)[:, None, None]
+    maps[[3, 8]] = 0
+    figure = explain_plots.map_grid(maps, count=18)
+    assert titles_of(figure)[:18] == [f"channel {k}" for k in range(20) if k not in (3, 8)]
+    assert figure.get_suptitle() == "Feature maps"
+    assert not any(axis.axison for axis in figure.axes), "places that stay empty have no frame"
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.2), (0.5, 0.2, 0.1)], ids=["flat", "in space"])
+def test_points_have_a_colour_per_emotion_and_the_variance_at_the_axes(scores, shares):
+    data = scores.scored
+    figure = explain_plots.scatter(np.random.rand(6, len(shares)), data.labels, data.names, shares)
+    (axis,) = figure.axes
+    assert "Principal components" in (axis.get_title(), axis.get_title(loc="left"))
+    assert axis.get_ylabel().startswith("component 2 (20.0%")
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == list(data.names)
+    assert len(axis.collections) == len(data.names)

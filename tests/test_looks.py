@@ -12,7 +12,7 @@ import pytest
 from house import ROOT, complain
 
 from fer_kit.data.emotions import COLOURS, EMOTIONS
-from fer_kit.plots import base
+from fer_kit.plots import base, data
 
 SEEN = {
     "normal": np.eye(3),
@@ -72,7 +72,7 @@ def test_one_colour_per_emotion_whatever_the_order():
 def test_figures_are_opaque_white_and_large_enough(faces):
     with plt.rc_context():
         base.use_style()
-        figure = base.count_plot(faces)
+        figure = data.count_plot(faces)
         sizes = [plt.rcParams[f"{name}.labelsize"] for name in ("axes", "xtick", "ytick")]
         file = io.BytesIO()
         figure.savefig(file, format="png")

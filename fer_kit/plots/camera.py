@@ -1,28 +1,35 @@
 """Pictures of finding and following faces. Every function takes data and returns the Figure."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from fer_kit.camera.boxes import overlap
 from fer_kit.data.emotions import COLOURS, EMOTIONS
-from fer_kit.plots.base import GREY, colours, stamp
+from fer_kit.plots.base import GREY, caption, colours, grid, stamp, titled
 
-FOUND, WRONG = "#009E73", "#D55E00"
+FOUND = "#009E73"
+WRONG = "#D55E00"
 _TRACKS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
 
 def detections(pictures, found, truth=None, title="", source=""):
     """Draw what several detectors found (zhao-fig5): a row per detector, a column per picture.
 
-    `pictures` is {name: uint8 RGB (H, W, 3)}; `found` {detector: a list of boxes per picture}; `truth` a list
-    of boxes per picture, or None where nobody knows. A box that overlaps a true one by 0.3 is green, any
-    other orange; without `truth` all are green.
+    Args:
+        pictures: A dict from name to uint8 RGB (H, W, 3).
+        found: A dict from detector to a list with the boxes (x, y, width, height) in each picture.
+        truth: A list with the true boxes in each picture, or None where nobody knows them. A box that
+            overlaps a true one by more than 0.3 is green, any other orange; without `truth` all are green.
+        title: Written over all pictures.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
     """
-    shape = (len(found), len(pictures))
-    figure, axes = plt.subplots(*shape, figsize=(2.1 * shape[1], 2.1 * shape[0] + 0.5), squeeze=False)
-    for row, (detector, answers) in zip(axes, found.items(), strict=True):
+    figure, axes = grid(len(found) * len(pictures), len(pictures), panel=(2.1, 2.1), room=0.5)
+    rows = axes.reshape(len(found), len(pictures))
+    for row, (detector, answers) in zip(rows, found.items(), strict=True):
         row[0].set_ylabel(detector)
         for k, (axis, picture) in enumerate(zip(row, pictures.values(), strict=True)):
             axis.imshow(picture)
@@ -30,10 +37,9 @@ def detections(pictures, found, truth=None, title="", source=""):
             known = None if truth is None else truth[k]
             for box in answers[k]:
                 _outline(axis, box, FOUND if known is None or is_right(box, known) else WRONG)
-    for axis, name in zip(axes[0], pictures, strict=True):
-        axis.set_title(name, fontsize=14, weight="normal", loc="center")
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
-    figure.tight_layout()
+    for axis, name in zip(rows[0], pictures, strict=True):
+        caption(axis, name, fontsize=14, pad=6)
+    titled(figure, title)
     return stamp(figure, source)
 
 
@@ -50,30 +56,43 @@ def _outline(axis, box, colour):
 
 
 def strip(pictures, boxes=None, title="", source=""):
-    """Draw a row of pictures with their names and at most one box each.
+    """Draw a row of pictures with their names and at most one box of each colour.
 
-    `pictures` is {name: uint8 RGB (H, W, 3) or grey (H, W)}; `boxes` {colour: a box or None per picture}.
+    Args:
+        pictures: A dict from name to uint8 RGB (H, W, 3) or grey (H, W).
+        boxes: A dict from colour to a list with a box (x, y, width, height) or None for each picture.
+        title: Written over all pictures.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
     """
     side = 2.4 if len(pictures) > 2 else 4.5
-    figure, axes = plt.subplots(1, len(pictures), figsize=(side * len(pictures), side), squeeze=False)
-    for k, (axis, (name, picture)) in enumerate(zip(axes.flat, pictures.items(), strict=True)):
+    figure, axes = grid(len(pictures), panel=(side, side))
+    for k, (axis, (name, picture)) in enumerate(zip(axes, pictures.items(), strict=True)):
         axis.imshow(picture, cmap="gray", vmin=0, vmax=255)
         axis.set(xticks=[], yticks=[], frame_on=False)
-        axis.set_title(name, fontsize=10, weight="normal", loc="center")
+        caption(axis, name, fontsize=10, pad=6)
         for colour, some in (boxes or {}).items():
             if some[k] is not None:
                 _outline(axis, some[k], colour)
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
-    figure.tight_layout()
+    titled(figure, title)
     return stamp(figure, source)
 
 
 def traces(seen, events=None, title="Who is where", source=""):
     """Draw each face's horizontal place over the frames, a colour per id, detections as dots.
 
-    `seen` is a list of lists of `TrackedFace`; `events` {name: (first, end)} are frames to shade.
+    Args:
+        seen: For each frame the list of its `TrackedFace`s.
+        events: A dict from name to (first frame, frame after the last), which is shaded.
+        title: Written above.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
     """
-    figure, axis = plt.subplots(figsize=(11, 4.5))
+    figure, (axis,) = grid(1, panel=(11, 4.5))
     for number in sorted({face.id for faces in seen for face in faces}):
         places = [(k, face) for k, faces in enumerate(seen) for face in faces if face.id == number]
         colour = _TRACKS[(number - 1) % len(_TRACKS)]
@@ -95,28 +114,42 @@ def traces(seen, events=None, title="Who is where", source=""):
 
 
 def over_time(series, title="", source=""):
-    """Draw probabilities over the frames, a panel per name; `series` {name: (frames, 7), 0-1}."""
-    figure, axes = plt.subplots(len(series), 1, figsize=(11, 2.3 * len(series)), sharex=True, squeeze=False)
-    for axis, (name, probabilities) in zip(axes.flat, series.items(), strict=True):
+    """Draw probabilities over the frames, one line per emotion, one panel per series.
+
+    Args:
+        series: A dict from name to probabilities, float (frames, 7), 0-1.
+        title: Written over all panels.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
+    """
+    figure, axes = grid(len(series), 1, panel=(11, 2.3), sharex=True)
+    for axis, (name, probabilities) in zip(axes, series.items(), strict=True):
         for values, emotion, colour in zip(
             np.transpose(probabilities), EMOTIONS, colours(EMOTIONS), strict=True
         ):
             axis.plot(values, color=colour, label=emotion)
         axis.set(ylabel="probability", ylim=(0, 1))
         axis.set_title(name, fontsize=11, weight="normal")
-    axes.flat[-1].set_xlabel("frame")
-    axes.flat[0].legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
-    figure.tight_layout()
+    axes[-1].set_xlabel("frame")
+    axes[0].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    titled(figure, title)
     return stamp(figure, source)
 
 
 def tracking_stages(milliseconds, title="Where the time goes", source=""):
-    """Draw how long each stage takes in the mean of all frames, as stacked bars.
+    """Draw how long each stage takes on average per frame, as stacked bars.
 
-    `milliseconds` is a DataFrame: a row per number of faces, a column per stage.
+    Args:
+        milliseconds: A DataFrame: a row per number of faces, a column per stage.
+        title: Written above.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
     """
-    figure, axis = plt.subplots(figsize=(9, 0.8 * len(milliseconds) + 1.6))
+    figure, (axis,) = grid(1, panel=(9, 0.8 * len(milliseconds) + 1.6))
     milliseconds.plot.barh(stacked=True, ax=axis, color=list(_TRACKS), width=0.6)
     axis.set(title=title, xlabel="milliseconds a frame (mean)", ylabel=milliseconds.index.name or "")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncol=milliseconds.shape[1], frameon=False)
@@ -127,21 +160,28 @@ def tracking_stages(milliseconds, title="Where the time goes", source=""):
 def emotions_over_time(seen, title="Emotions over time", source="", most=4):
     """Draw the probabilities of each face over time, one line per emotion, one panel per face.
 
-    `seen` is a DataFrame with the columns `timeline.COLUMNS`, as read from the table; the `most` faces that
-    were seen longest are drawn, in the order of their ids. Raises ValueError when no face was seen.
+    Args:
+        seen: A DataFrame with the columns `timeline.COLUMNS`, as read from the table.
+        title: Written over all panels.
+        source: What was drawn, see `stamp`.
+        most: At most so many faces: those that were seen longest, in the order of their ids.
+
+    Returns:
+        The Figure.
+
+    Raises:
+        ValueError: No face was seen.
     """
     if not len(seen):
         raise ValueError("no face was seen, so there is nothing to draw")
     faces = sorted(seen.face.value_counts().index[:most])
-    size = (9, 1.2 + 2.1 * len(faces))
-    figure, axes = plt.subplots(len(faces), 1, figsize=size, sharex=True, sharey=True, squeeze=False)
-    for axis, face in zip(axes[:, 0], faces, strict=True):
+    figure, axes = grid(len(faces), 1, panel=(9, 2.1), room=1.2, sharex=True, sharey=True)
+    for axis, face in zip(axes, faces, strict=True):
         one = seen[seen.face == face]
         for emotion in EMOTIONS:
             axis.plot(one.time, 100 * one[emotion], color=COLOURS[emotion], label=emotion, linewidth=2)
         axis.set(title=f"face {face}", ylabel="probability (%)", ylim=(-3, 103))
-    axes[-1, 0].set_xlabel("time (s)")
-    axes[0, 0].legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
-    figure.tight_layout()
+    axes[-1].set_xlabel("time (s)")
+    axes[0].legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    titled(figure, title)
     return stamp(figure, source)

@@ -1,19 +1,30 @@
 """Pictures of what a network sees: true against predicted, heat over faces, feature maps, points of a PCA."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
-from fer_kit.plots.base import colours, face_grid, stamp
+from fer_kit.plots.base import caption, colours, grid, stamp, titled
+from fer_kit.plots.data import face_grid
 
-RIGHT, WRONG = "#007A4D", "#C0392B"
+RIGHT = "#007A4D"
+WRONG = "#C0392B"
 
 
 def true_against_predicted(scores, rows, title="True against predicted", columns=8):
     """Draw faces with a caption, green when predicted right, red when wrong (murphy-fig7).
 
-    `rows` (M,) are rows of `scores.scored`. The caption gives true > predicted and the probability in %.
+    The caption gives true > predicted and the probability of the prediction in %.
+
+    Args:
+        scores: `Scores` of a model.
+        rows: (M,) ints, which of `scores.scored` to draw.
+        title: Written over all faces.
+        columns: At most so many faces in a row.
+
+    Returns:
+        The Figure.
     """
-    names, faces = scores.scored.names, scores.scored[rows]
+    names = scores.scored.names
+    faces = scores.scored[rows]
     sure = 100 * scores.predictions[rows].max(1)
     captions = [
         names[true] + (f"\n{p:.0f} %" if true == guess else f" > {names[guess]}\n{p:.0f} %")
@@ -24,30 +35,36 @@ def true_against_predicted(scores, rows, title="True against predicted", columns
 
 
 def heat_over_faces(faces, heats, captions=None, title="", source=None):
-    """Draw faces in the top row and each map of heat over them in a row below.
+    """Draw faces in the top row and each heat map over them in a row below.
 
-    `faces` is a `FaceSet` of N; `heats` a dict from name to float (N, 48, 48). Maps with negative values are
-    drawn red (+) and blue (-) by themselves, others over the face, so that both remain visible.
+    Maps with negative values are drawn red (+) and blue (-) by themselves, others over the face, so that
+    both remain visible.
+
+    Args:
+        faces: A `FaceSet` of N.
+        heats: A dict from name to float (N, 48, 48).
+        captions: (N,) str, by default the emotions.
+        title: Written over all rows.
+        source: What was drawn, see `stamp`; by default `faces.source`.
+
+    Returns:
+        The Figure.
     """
     count = len(faces)
-    figure, axes = plt.subplots(
-        1 + len(heats), count, figsize=(1.5 * count + 1, 1.6 * (1 + len(heats)) + 0.6), squeeze=False
-    )
-    for i, axis in enumerate(axes[0]):
+    figure, axes = grid(count * (1 + len(heats)), count, panel=(1.5 + 1 / count, 1.6), room=0.6)
+    rows = axes.reshape(1 + len(heats), count)
+    for i, axis in enumerate(rows[0]):
         axis.imshow(faces.images[i], vmin=0, vmax=255)
-        label = captions[i] if captions is not None else faces.names[faces.labels[i]]
-        axis.set_title(label, fontsize=9, weight="normal", loc="center")
-    for row, (name, heat) in zip(axes[1:], heats.items(), strict=True):
+        caption(axis, captions[i] if captions is not None else faces.names[faces.labels[i]])
+    for row, (name, heat) in zip(rows[1:], heats.items(), strict=True):
         for i, axis in enumerate(row):
             _heat(axis, faces.images[i], heat[i])
         row[0].set_ylabel(name)
-    axes[0, 0].set_ylabel("face")
-    for axis in axes.flat:
+    rows[0, 0].set_ylabel("face")
+    for axis in axes:
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
-    figure.tight_layout(w_pad=0.3)
-    figure.subplots_adjust(hspace=0.03)  # tight_layout lets rows without ticks overlap
+    titled(figure, title)
     return stamp(figure, faces.source if source is None else source)
 
 
@@ -63,32 +80,45 @@ def _heat(axis, face, heat):
 def map_grid(maps, title="Feature maps", captions=None, columns=8, count=16, source=""):
     """Draw the `count` feature maps that vary most, each on its own scale from dark (low) to light (high).
 
-    `maps` float (channels, H, W), as of `explain.feature_maps`, or filters of the same shape; `captions`
-    (channels,) str, by default the channel's number.
+    Args:
+        maps: float (channels, H, W), as `explain.feature_maps` returns, or filters of the same shape.
+        title: Written over all maps.
+        captions: (channels,) str, by default the channel's number.
+        columns: At most so many maps in a row.
+        count: At most so many maps.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
     """
-    columns = min(columns, len(maps))
     strongest = np.sort(np.argsort(-maps.std((1, 2)), kind="stable")[:count])
-    rows = -(-len(strongest) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.25 * columns, 1.45 * rows + 0.5), squeeze=False)
-    for axis in axes.flat:
-        axis.axis("off")
-    for axis, channel in zip(axes.flat, strongest, strict=False):
+    figure, axes = grid(len(strongest), columns, room=0.5)
+    for axis, channel in zip(axes, strongest, strict=True):
         axis.imshow(maps[channel], cmap="viridis")
-        label = captions[channel] if captions is not None else f"channel {channel}"
-        axis.set_title(label, fontsize=8, weight="normal", loc="center", pad=3)
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
-    figure.tight_layout()
+        axis.axis("off")
+        text = captions[channel] if captions is not None else f"channel {channel}"
+        caption(axis, text, fontsize=8)
+    titled(figure, title)
     return stamp(figure, source)
 
 
 def scatter(points, labels, names, shares, title="Principal components", source=""):
-    """Draw points (N, 2) or (N, 3), one colour per emotion (choudhari-pca).
+    """Draw points in two or three dimensions, one colour per emotion (choudhari-pca).
 
-    `shares` (2,) or (3,), 0-1: how much of the variance each axis explains.
+    Args:
+        points: float (N, 2) or (N, 3).
+        labels: (N,) ints, rows of `names`.
+        names: The emotions.
+        shares: (2,) or (3,) floats, 0-1: how much of the variance each axis explains.
+        title: Written above.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
     """
     dimensions = points.shape[1]
-    figure = plt.figure(figsize=(8, 6))
-    axis = figure.add_subplot(projection="3d" if dimensions == 3 else None)
+    space = {"projection": "3d" if dimensions == 3 else None}
+    figure, (axis,) = grid(1, panel=(8, 6), subplot_kw=space)
     flat = {"depthshade": False} if dimensions == 3 else {}
     for k, (name, colour) in enumerate(zip(names, colours(names), strict=True)):
         axis.scatter(*points[labels == k].T, s=9, alpha=0.6, color=colour, label=name, linewidths=0, **flat)
@@ -102,5 +132,4 @@ def scatter(points, labels, names, shares, title="Principal components", source=
         axis.locator_params(nbins=4)
         axis.set_box_aspect(None, zoom=0.85)
     axis.legend(markerscale=2.5, loc="center left", bbox_to_anchor=(1.02 if dimensions == 2 else 1.1, 0.5))
-    figure.tight_layout()
     return stamp(figure, source)

@@ -1,10 +1,10 @@
 """Pictures of two networks side by side, and of whom one of them fails."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import FancyBboxPatch
 
-from fer_kit.plots.base import GREY, colours, stamp
+from fer_kit.plots.base import GREY, caption, colours, grid, stamp, titled
+from fer_kit.plots.data import ARROW, BOX
 from fer_kit.plots.results import TRAINING, VALIDATION
 
 PLACES = {
@@ -20,16 +20,14 @@ PLACES = {
 
 def framework(title="zhao's framework"):
     """Draw zhao-fig1: detect, track, crop, then two networks side by side on the same crops."""
-    figure, axis = plt.subplots(figsize=(11, 3.4))
+    figure, (axis,) = grid(1, panel=(8.6, 2.8))
     for text, (x, y) in PLACES.items():
-        style = {"boxstyle": "round,pad=0.04", "facecolor": "#E8F1F8", "edgecolor": TRAINING}
-        axis.add_patch(FancyBboxPatch((x - 0.48, y - 0.25), 0.96, 0.5, **style))
+        axis.add_patch(FancyBboxPatch((x - 0.48, y - 0.25), 0.96, 0.5, **BOX))
         axis.text(x, y, text, ha="center", va="center", fontsize=10)
     places = list(PLACES.values())
     for start, end in [*zip(places[:3], places[1:4], strict=True), *((places[3], p) for p in places[4:])]:
-        arrow = {"arrowstyle": "-|>", "color": "#333333"}
-        axis.annotate("", xy=(end[0] - 0.52, end[1]), xytext=(start[0] + 0.52, start[1]), arrowprops=arrow)
-    back = {"arrowstyle": "-|>", "color": GREY, "connectionstyle": "arc3,rad=-0.35"}
+        axis.annotate("", xy=(end[0] - 0.52, end[1]), xytext=(start[0] + 0.52, start[1]), arrowprops=ARROW)
+    back = ARROW | {"color": GREY, "connectionstyle": "arc3,rad=-0.35"}
     axis.annotate("", xy=(1.35, 0.22), xytext=(2.7, 0.22), arrowprops=back)
     axis.text(2.02, -0.28, "every sixth frame, or when lost", ha="center", color=GREY, fontsize=9)
     axis.set(xlim=(-0.6, 6.1), ylim=(-0.5, 1.5), title=title)
@@ -38,35 +36,45 @@ def framework(title="zhao's framework"):
 
 
 def gender_side_by_side(images, answers, columns=8, title="Two answers for each face", source=""):
-    """Draw faces with what each network says of them and how sure it is.
+    """Draw faces with each network's answer and its probability.
 
-    `images` uint8 (N, 48, 48); `answers` a dict from question to (probabilities (N, K), names).
+    Args:
+        images: uint8 (N, 48, 48).
+        answers: A dict from question to (probabilities (N, K), the K names).
+        columns: At most so many faces in a row.
+        title: Written over all faces.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
     """
-    columns = min(columns, len(images))
-    rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(1.45 * columns, (1.45 + 0.25 * len(answers)) * rows + 0.5), squeeze=False
-    )
-    for axis in axes.flat:
-        axis.axis("off")
-    for i, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):
+    figure, axes = grid(len(images), columns, panel=(1.45, 1.45 + 0.25 * len(answers)), room=0.5)
+    for i, (axis, image) in enumerate(zip(axes, images, strict=True)):
         axis.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axis.axis("off")
         said = [(names[p[i].argmax()], p[i].max()) for p, names in answers.values()]
-        text = "\n".join(f"{name} {sure:.0%}" for name, sure in said)
-        axis.set_title(text, fontsize=9, weight="normal", loc="center", pad=3)
-    figure.suptitle(f"{title} ({', '.join(answers)})", x=0.01, ha="left", weight="bold")
-    figure.tight_layout()
+        caption(axis, "\n".join(f"{name} {sure:.0%}" for name, sure in said))
+    titled(figure, f"{title} ({', '.join(answers)})")
     return stamp(figure, source)
 
 
 def gender_errors(table, title="Errors", source=""):
-    """Draw a table of `gender.errors_by`: one bar of errors per part, its 95 % interval and its faces.
+    """Draw the errors on each part of the faces: a bar per part, its 95 % interval and its faces.
 
     The dashed line is the error on all faces together.
+
+    Args:
+        table: A DataFrame as `gender.errors_by` returns it.
+        title: Written above.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
     """
-    figure, axis = plt.subplots(figsize=(9, 0.5 * len(table) + 2))
+    figure, (axis,) = grid(1, panel=(9, 0.5 * len(table) + 2))
     parts = [f"{part} ({faces:,})" for part, faces in zip(table.index, table.faces, strict=True)]
-    rows, share = np.arange(len(table))[::-1], 100 * table.error.to_numpy()
+    rows = np.arange(len(table))[::-1]
+    share = 100 * table.error.to_numpy()
     axis.barh(rows, share, color=TRAINING, height=0.6)
     ends = np.maximum([share - 100 * table.low, 100 * table.high - share], 0)
     axis.errorbar(share, rows, xerr=ends, fmt="none", color="black", capsize=4, label="95 % interval")
@@ -77,14 +85,23 @@ def gender_errors(table, title="Errors", source=""):
     axis.set(title=title, xlabel="faces labelled wrongly (%)", ylabel=table.index.name)
     axis.set_xlim(0, min(100, 1.08 * 100 * table.high.max()))
     axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=9, frameon=False)
-    figure.tight_layout()
     return stamp(figure, source)
 
 
 def gender_histogram(scores, title="How sure is it?", source="", bins=20):
-    """Draw the probability of the second label for faces of each label, from the `Scores` of two labels."""
+    """Draw how often the second of two labels gets which probability, for the faces of each label.
+
+    Args:
+        scores: `Scores` of faces with two labels.
+        title: Written above.
+        source: What was drawn, see `stamp`.
+        bins: How many bars from 0 to 100 %.
+
+    Returns:
+        The Figure.
+    """
     names = scores.scored.names
-    figure, axis = plt.subplots(figsize=(9, 3.6))
+    figure, (axis,) = grid(1, panel=(9, 3.6))
     edges = np.linspace(0, 100, bins + 1)
     for label, (name, colour) in enumerate(zip(names, colours(names), strict=True)):
         values = 100 * scores.predictions[scores.scored.labels == label, 1]
@@ -92,5 +109,4 @@ def gender_histogram(scores, title="How sure is it?", source="", bins=20):
     axis.axvline(50, color=GREY, linestyle=":")
     axis.set(title=title, xlabel=f"probability of {names[1]} (%)", ylabel="faces")
     axis.legend()
-    figure.tight_layout()
     return stamp(figure, source)

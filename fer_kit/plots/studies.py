@@ -1,20 +1,27 @@
 """Pictures of studies: what dropping an emotion did, the imbalance toolbox, data size, and the gap."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
-from fer_kit.plots.base import GREY, stamp
+from fer_kit.plots.base import GREY, grid, stamp, titled
 
-FIRST, SECOND, THIRD = "#0072B2", "#D55E00", "#009E73"
+FIRST = "#0072B2"
+SECOND = "#D55E00"
+THIRD = "#009E73"
 
 
 def compare_histories(histories, title="Validation", source=""):
-    """Draw validation accuracy and loss per epoch of several runs side by side (murphy-fig5).
+    """Draw validation accuracy and loss per epoch of several runs in the same panels (murphy-fig5).
 
-    `histories` is a dict from name to `Run.history`.
+    Args:
+        histories: A dict from name to `Run.history`; at most four are drawn.
+        title: Written above each panel, before "accuracy" and "loss".
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4))
+    figure, axes = grid(2, panel=(5.5, 4))
     for axis, column, scale in ((axes[0], "val_accuracy", 100), (axes[1], "val_loss", 1)):
         for (name, history), colour in zip(histories.items(), (FIRST, SECOND, THIRD, GREY), strict=False):
             axis.plot(history.index, scale * history[column], color=colour, marker=".", label=name)
@@ -23,29 +30,34 @@ def compare_histories(histories, title="Validation", source=""):
     axes[0].set(title=f"{title}: accuracy", ylabel="accuracy (%)")
     axes[1].set(title=f"{title}: loss", ylabel="loss (cross-entropy, nats)")
     axes[1].legend()
-    figure.tight_layout()
     return stamp(figure, source)
 
 
 def fair_comparison(drop, title="What dropping {} did"):
-    """Draw a `drop_emotion.Drop` in three panels: as reported, on one task, and the difference taken apart.
+    """Draw what dropping emotions did: as reported, on one task, and the difference taken apart.
 
     Left, each network on its own task. Middle, both on the same faces and answers, with Wilson's 95 %
     intervals. Right, the three parts of the reported difference in points; the last, with the paired 95 %
-    interval, is what training without the emotion made.
+    interval, is the effect of training without the emotions.
+
+    Args:
+        drop: A `drop_emotion.Drop`.
+        title: Written over all panels; {} stands for the names of the dropped emotions.
+
+    Returns:
+        The Figure.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4.4), gridspec_kw={"width_ratios": (1, 1, 1.5)})
-    many, few = len(drop.full.scored.names), len(drop.reduced.scored.names)
+    figure, axes = grid(3, panel=(4.35, 4.4), gridspec_kw={"width_ratios": (1, 1, 1.5)})
+    many = len(drop.full.scored.names)
+    few = len(drop.reduced.scored.names)
     _two_bars(axes[0], {f"{many} emotions": drop.full, f"{few} emotions": drop.reduced})
     axes[0].set_title("As reported: two tasks")
     _two_bars(axes[1], {f"trained on {many},\nmasked": drop.masked, f"trained\non {few}": drop.reduced})
     axes[1].set_title("Fairly: one task")
     axes[1].set_xlabel(f"the same {drop.reduced.faces:,} faces")
     _parts(axes[2], drop)
-    usage, source = drop.full.usage, drop.full.scored.source
-    figure.suptitle(f"{title.format(' and '.join(drop.dropped))} ({usage})", x=0.01, ha="left", weight="bold")
-    figure.tight_layout()
-    return stamp(figure, source)
+    titled(figure, f"{title.format(' and '.join(drop.dropped))} ({drop.full.usage})")
+    return stamp(figure, drop.full.scored.source)
 
 
 def _two_bars(axis, scores):
@@ -60,10 +72,12 @@ def _two_bars(axis, scores):
 
 
 def _parts(axis, drop):
-    fair, parts = drop.fair, 100 * drop.parts[::-1]
+    fair = drop.fair
+    parts = 100 * drop.parts[::-1]
     axis.barh(parts.index, parts, color=[SECOND, GREY, GREY], height=0.55)
-    low, high = 100 * (fair["points"] - fair["low"]), 100 * (fair["high"] - fair["points"])
-    error = [[max(low, 0)], [max(high, 0)]]
+    below = 100 * (fair["points"] - fair["low"])
+    above = 100 * (fair["high"] - fair["points"])
+    error = [[max(below, 0)], [max(above, 0)]]
     axis.errorbar(parts.iloc[:1], [0], xerr=error, fmt="none", color="black", capsize=4)
     axis.set_yticks(range(3), [f"{name}\n{points:+.2f}" for name, points in parts.items()])
     axis.axvline(0, color="black", linewidth=0.8)
@@ -74,11 +88,17 @@ def _parts(axis, drop):
 def imbalance_heatmap(table, names, title="Recall per emotion, by method", source=""):
     """Draw the recall of each emotion (column) by method (row), and accuracy and macro-F1 beside it.
 
-    `table` is that of `imbalance.compare_methods`, `names` the emotions.
+    Args:
+        table: A DataFrame as `imbalance.compare_methods` returns it.
+        names: The emotions.
+        title: Written above the recalls.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
     """
-    figure, axes = plt.subplots(
-        1, 2, figsize=(12, 0.55 * len(table) + 1.8), gridspec_kw={"width_ratios": (len(names), 3)}
-    )
+    ratios = {"width_ratios": (len(names), 3)}
+    figure, axes = grid(2, panel=(6, 0.55 * len(table) + 1.8), gridspec_kw=ratios)
     means = table[["accuracy", "balanced_accuracy", "macro_f1"]]
     means = means.set_axis(["accuracy", "mean\nrecall", "macro-F1"], axis=1)
     look = {"annot": True, "fmt": ".0f", "vmin": 0, "vmax": 100, "cmap": "Blues", "linewidths": 0.5}
@@ -89,17 +109,22 @@ def imbalance_heatmap(table, names, title="Recall per emotion, by method", sourc
     axes[1].set(title="All emotions (%)", xlabel="", ylabel="")
     for axis in axes:
         axis.tick_params(axis="both", rotation=0)
-    figure.tight_layout()
     return stamp(figure, source)
 
 
 def learning_curve(table, laws, title="Accuracy against training faces", source=""):
     """Draw accuracy with its 95 % interval against training faces, and against seconds of training.
 
-    `table` is that of `data_size.study_sizes`; `laws` a dict from label to `PowerLaw`, drawn to four times
-    the largest size (murphy-size).
+    Args:
+        table: A DataFrame as `data_size.study_sizes` returns it (murphy-size).
+        laws: A dict from label to `PowerLaw`, drawn to four times the largest size; at most three.
+        title: Written above the left panel.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(12, 4.4), sharey=True)
+    figure, axes = grid(2, panel=(6, 4.4), sharey=True)
     value = 100 * table.accuracy
     error = np.abs(100 * table[["low", "high"]].to_numpy().T - value.to_numpy())
     for axis, column in zip(axes, ("faces", "seconds"), strict=True):
@@ -116,18 +141,25 @@ def learning_curve(table, laws, title="Accuracy against training faces", source=
     axes[0].legend()
     axes[0].set(title=title, xlabel="training faces (log scale)", ylabel="accuracy (%)")
     axes[1].set(title="and against time", xlabel="seconds of training")
-    figure.tight_layout()
     return stamp(figure, source)
 
 
-def gap_bars(table, reported=None, title="What can part validation and test?", source=""):
+def gap_bars(table, reported=None, title="What opens a gap between validation and test?", source=""):
     """Draw validation and test accuracy for each candidate cause, the largest gap on top.
 
-    `table` is that of `gap.study_gap`; the gap, in points with its 95 % interval, is written beside
-    each pair. `reported` (0-1) is the gap to explain, written into the title.
+    The gap, in points with its 95 % interval, is written beside each pair.
+
+    Args:
+        table: A DataFrame as `gap.study_gap` returns it.
+        reported: The gap to explain, 0-1; written into the title.
+        title: Written above.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
     """
     table = table.sort_values("gap")
-    figure, axis = plt.subplots(figsize=(11, 0.62 * len(table) + 1.6))
+    figure, (axis,) = grid(1, panel=(11, 0.62 * len(table) + 1.6))
     rows = np.arange(len(table))
     axis.barh(rows + 0.19, 100 * table.validation, 0.36, color=FIRST, label="validation")
     axis.barh(rows - 0.19, 100 * table.test, 0.36, color=SECOND, label="test")
@@ -138,5 +170,4 @@ def gap_bars(table, reported=None, title="What can part validation and test?", s
     axis.grid(axis="y", visible=False)
     axis.set(title=title + aim, xlabel="accuracy (%); at the right the gap in points", xlim=(0, 100))
     axis.legend(loc="lower right")
-    figure.tight_layout()
     return stamp(figure, source)
