@@ -24,7 +24,7 @@ Version: 0.1.0
 Requires-Dist: keras>=3.10
 Requires-Dist: opencv-contrib-python-headless<5,>=4.10
 Provides-Extra: tuning
-Requires-Dist: optuna>=4.0; extra == "tuning"
+Requires-Dist: optuna>=4.9; extra == "tuning"
 Requires-Dist: mtcnn>=1.0; extra == 'faces'
 Requires-Dist: there-is-no-such-exporter; extra == "export"
 """
@@ -162,7 +162,7 @@ def test_the_kit_is_fetched_and_imported_from_there(first, environment):
 def test_nothing_that_is_installed_is_asked_for_or_let_go(first, environment):
     kit, *others = asked_of_pip(environment)
     assert kit["arguments"] == ["install", "--quiet", "--no-deps", f"git+{address_of(ROOT)}"]
-    assert [entry["arguments"][-1] for entry in others] == ["optuna>=4.0", "mtcnn>=1.0"]
+    assert [entry["arguments"][-1] for entry in others] == ["optuna>=4.9", "mtcnn>=1.0"]
     for entry in others:
         for package in ("tensorflow", "keras", "numpy"):
             assert f"{package}=={importlib.metadata.version(package)}" in entry["held"]
@@ -197,10 +197,10 @@ def test_in_kaggle_with_internet_and_without(cell, tmp_path):
     environment = machine(tmp_path, KAGGLE_KERNEL_RUN_TYPE="Interactive")
     printed = session(cell, environment)
     asked = [entry["arguments"][-1] for entry in asked_of_pip(environment)]
-    assert asked == [f"git+{address_of(ROOT)}", "optuna>=4.0", "mtcnn>=1.0"]
+    assert asked == [f"git+{address_of(ROOT)}", "optuna>=4.9", "mtcnn>=1.0"]
     assert f"out {settings.KAGGLE / 'working' / 'output'}" in printed and "Profile lab" in printed
     printed = session(cell, environment | {"PIP_OFFLINE": "1"})  # with the kit there already
-    assert "Not installed: optuna>=4.0, mtcnn>=1.0. " in printed and "Internet" in printed
+    assert "Not installed: optuna>=4.9, mtcnn>=1.0. " in printed and "Internet" in printed
     assert "Profile lab" in printed, "setup went on to its end"
 
 

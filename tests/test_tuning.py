@@ -1,10 +1,12 @@
 """Tuning: what is tried, shared work, killed processes, damaged files, and the learning-rate finder."""
 
+import importlib
 import json
 import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -17,11 +19,12 @@ from hypothesis import strategies as st
 
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.plots import tuning as tuning_plots
-from fer_kit.studies.tuning import shared
+from fer_kit.studies import tuning
+from fer_kit.studies.tuning import results, study
 from fer_kit.studies.tuning import space as tuning_space
-from fer_kit.studies.tuning import study as tuning
 from fer_kit.training import learning_rate
 from fer_kit.training.recipes import RECIPES, Recipe
+from fer_kit.training.records import RECORDS
 
 optuna = pytest.importorskip("optuna")
 
@@ -88,13 +91,11 @@ class Third(optuna.pruners.BasePruner):
 # ---- what is tried ----
 
 
-def test_a_grid_tries_all_in_order_and_again_trains_nothing(few, gridded, monkeypatch):
-    settings = tuning_space.combinations({"batch_size": [64, 32], "dropout": [0.6, 0.25]})
-    assert [tuple(setting.values()) for setting in settings] == [(64, 0.6), (64, 0.25), (32, 0.6), (32, 0.25)]
-    monkeypatch.setattr(tuning, "fit", lambda *_, **__: pytest.fail("trained again"))
+def test_a_grid_tries_all_once_and_again_trains_nothing(few, gridded, monkeypatch):
+    monkeypatch.setattr(study, "fit", lambda *_, **__: pytest.fail("trained again"))
     trials = tuning.grid(toy, few, QUICK, {"batch_size": np.array([32, 64])}, gridded)
-    assert trials.batch_size.tolist() == [32, 64] and trials.accuracy.between(0, 1).all()
-    assert set(trials.state) == {"finished"}
+    assert sorted(trials.batch_size) == [32, 64] and trials.accuracy.between(0, 1).all()
+    assert set(trials.state) == {"finished"} and trials.index.tolist() == [0, 1]
 
 
 def test_a_trial_leaves_its_record_without_weights_and_selects_on_public_test(searched):
@@ -104,7 +105,7 @@ def test_a_trial_leaves_its_record_without_weights_and_selects_on_public_test(se
     assert config["recipe"]["learning_rate"] == pytest.approx(trials.learning_rate[0])
     assert config["model"] == "toy" and config["variant"]["dropout"] == pytest.approx(trials.dropout[0])
     assert about["selected_on"] == "PublicTest" and not about["selected_on_private_test"]
-    assert not [*searched.rglob("*.keras"), *searched.rglob("state.npz"), *searched.rglob("alive")]
+    assert not [*searched.rglob("*.keras"), *searched.rglob("state.npz")]
     assert "epoch 3/3" in (searched / "trial-0000/log.txt").read_text()
 
 
@@ -145,105 +146,132 @@ def test_a_record_needs_no_optuna_and_reads_back(searched, tmp_path, monkeypatch
     assert tuning.read_record(tmp_path / "none") is None
     tuning.write_record(searched, tmp_path / "record")
     trials, curves = tuning.table(searched), tuning.curves(searched)
-    monkeypatch.setattr(shared, "import_optuna", lambda: pytest.fail("needs Optuna"))
+    monkeypatch.setattr(results, "import_optuna", lambda: pytest.fail("needs Optuna"))
     read, read_curves, about = tuning.read_record(tmp_path / "record")
     pd.testing.assert_frame_equal(read, trials, rtol=1e-4)
     pd.testing.assert_frame_equal(read_curves, curves, rtol=1e-4)
     assert about["config"]["model"] == "toy" and about["provenance"]["versions"]["keras"]
 
 
+def test_the_recorded_studies_open():
+    for name, count in (("choudhari-fig6", 20), ("murphy-tuning", 18), ("search", 21)):
+        trials, curves, about = tuning.read_record(RECORDS / "tuning" / name)
+        assert len(trials) == count and set(curves.trial) <= set(trials.index)
+        assert set(about["config"]["space"]) <= set(trials.columns)
+
+
 # ---- shared work ----
 
-CHILD = f"""
-import sys
+STUCK = f"""
+import sys, time
 sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(ROOT)!r}]
 import test_tuning as t
 from fer_kit.data import faceset
-from fer_kit.studies.tuning import shared, study as tuning
-shared.BEAT = 0.2
-few = faceset.FaceSet.load(sys.argv[1])
+class Stuck(t.study.Report):
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        if epoch == 1:
+            open(sys.argv[2] + "/stuck", "w").close()
+            time.sleep(600)
+t.study.Report = Stuck
+t.results.HEARTBEAT = 1
+t.tuning.grid(t.toy, faceset.FaceSet.load(sys.argv[1]), t.QUICK, t.SHARED, sys.argv[2], epochs=2)
 """
-WORK = """
-t.tuning.grid(t.toy, few, t.QUICK, t.SHARED, sys.argv[2], epochs=2)
-"""
-STUCK = """
-import time
-from fer_kit.training import callbacks
-def stuck(self, batch, logs=None):
-    if self.title.startswith("epoch 2/") and shares > 1:
-        open(sys.argv[2] + "/stuck", "w").close()
-        time.sleep(600)
-def count(*arguments, whole=tuning._run_trial, **options):
-    global shares
-    shares += 1
-    whole(*arguments, **options)
-shares = 0
-callbacks.Progress.on_train_batch_begin = stuck
-tuning._run_trial = count
-"""
-SHARED = {"batch_size": [16, 32, 64], "dropout": [0.25, 0.6]}
+SHARED = {"batch_size": [16, 32], "dropout": [0.25, 0.6]}
 
 
-def start(code, few, out):
-    few.save(out / "few.npz")
-    command = [sys.executable, "-u", "-c", CHILD + code, str(out / "few.npz"), str(out)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def impatient(monkeypatch):
+    """A killed trial is noticed after two seconds."""
+    monkeypatch.setattr(results, "HEARTBEAT", 1)
+    monkeypatch.setattr(results, "GRACE_PERIOD", 1)
+    monkeypatch.setattr(results, "MAX_RETRIES", 1)
 
 
-def test_two_processes_share_a_study_and_one_is_killed(few, tmp_path, monkeypatch):
-    victim, worker = start(STUCK + WORK, few, tmp_path), start(WORK, few, tmp_path)
-    worked, errors = worker.communicate(timeout=400)
+def test_two_processes_share_a_study_and_one_is_killed(few, tmp_path, capsys, monkeypatch):
+    few.save(tmp_path / "few.npz")
+    command = [sys.executable, "-c", STUCK, str(tmp_path / "few.npz"), str(tmp_path)]
+    victim = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "stuck").exists():
         assert victim.poll() is None, victim.communicate()
         time.sleep(0.1)
-    victim.kill()
-    killed, _ = victim.communicate()
-    assert worker.returncode == 0, errors
-    assert tuning.table(tmp_path).state.tolist().count("running") == 1  # alive to the last
-    assert [killed.count("PublicTest"), worked.count("PublicTest")] == [1, 4], killed + worked
-
-    monkeypatch.setattr(shared, "DEAD_AFTER", 1)
-    time.sleep(1.1)
     trials = tuning.grid(toy, few, QUICK, SHARED, tmp_path, epochs=2)
-    assert set(trials.state) == {"finished"} and trials.epochs.tolist() == [2] * 6
+    assert trials.state.tolist() == ["running", "finished", "finished", "finished"]
+    assert "trial 0 runs in another process" in capsys.readouterr().out
+    victim.kill()
+    victim.communicate()
+
+    monkeypatch.setattr(results, "GRACE_PERIOD", 1)
+    time.sleep(2.1)
+    trials = tuning.grid(toy, few, QUICK, SHARED, tmp_path, epochs=2)
+    assert set(trials.state) == {"finished"} and trials.epochs.tolist() == [2] * 4
     assert sorted(zip(trials.batch_size, trials.dropout, strict=True)) == sorted(product(*SHARED.values()))
-    last = tmp_path / f"trial-{trials.index[-1]:04}"
-    assert json.loads((last / "provenance.json").read_text())["resumed_after"] == [1]
+    about = json.loads((tmp_path / "trial-0000/provenance.json").read_text())
+    assert about["resumed_after"] == [1]
+    assert len(list(tmp_path.glob("trial-*"))) == 4
 
 
-def test_a_setting_that_kills_its_process_is_not_tried_forever(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(shared, "DEAD_AFTER", 0)
-    monkeypatch.setattr(tuning, "_run_trial", lambda *_: None)  # leaves the trial as a kill would
-    tuning.grid(toy, few, QUICK, {"batch_size": [16]}, tmp_path)
-    study = shared.open_study(tmp_path)
-    assert [trial.state.name for trial in study.trials] == ["FAIL"] * shared.TRIES
-    assert tuning.table(tmp_path).state.tolist() == ["failed"]
+def test_processes_that_begin_a_study_at_the_same_moment_share_it(tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        studies = list(pool.map(lambda _: tuning.open_study(tmp_path, create=True), range(4)))
+    for one in studies:
+        one.enqueue_trial({})
+    assert [trial.number for trial in tuning.open_study(tmp_path).trials] == [0, 1, 2, 3]
 
 
-def test_ctrl_c_puts_the_trial_back(few, tmp_path, monkeypatch, capsys):
-    def interrupt(*_, **__):
-        raise KeyboardInterrupt
+def test_a_setting_that_kills_its_process_is_not_tried_forever(few, tmp_path, monkeypatch, impatient):
+    def killed(*_, **__):
+        raise SystemExit  # which Optuna lets pass, so that the trial stays behind as after a kill
+
+    monkeypatch.setattr(study, "fit", killed)
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            tuning.grid(toy, few, QUICK, {"batch_size": [16]}, tmp_path)
+        time.sleep(2.1)
+    trials = tuning.grid(toy, few, QUICK, {"batch_size": [16]}, tmp_path)
+    assert trials.state.tolist() == ["failed"] and trials.why[0] == "its process was killed"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("the disk is full")])
+def test_a_trial_that_is_interrupted_is_queued_again(few, tmp_path, monkeypatch, capsys, error):
+    def interrupted(*_, **__):
+        raise error
 
     with monkeypatch.context() as stopping:
-        stopping.setattr(tuning, "fit", interrupt)
-        trials = tuning.grid(toy, few, QUICK, {"batch_size": [64]}, tmp_path, epochs=2)
-    assert trials.state.tolist() == ["queued"] and "same call goes on" in capsys.readouterr().out
+        stopping.setattr(study, "fit", interrupted)
+        if error is KeyboardInterrupt:
+            trials = tuning.grid(toy, few, QUICK, {"batch_size": [64]}, tmp_path, epochs=2)
+            assert "same call resumes" in capsys.readouterr().out
+        else:
+            with pytest.raises(OSError, match="disk is full"):
+                tuning.grid(toy, few, QUICK, {"batch_size": [64]}, tmp_path, epochs=2)
+            trials = tuning.table(tmp_path)
+    assert trials.state.tolist() == ["queued"]
     monkeypatch.setattr(optuna.pruners.MedianPruner, "prune", lambda *_: pytest.fail("a grid was pruned"))
     trials = tuning.grid(toy, few, QUICK, {"batch_size": [64]}, tmp_path, epochs=2)
     assert trials.batch_size.tolist() == [64] and trials.state.tolist() == ["finished"]
+
+
+def test_a_study_may_lie_on_a_database_server(tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_STUDIES", f"sqlite:///{tmp_path}/server.db")
+    tuning.open_study(tmp_path / "batches", create=True).set_user_attr("config", {"space": {"dropout": [0]}})
+    assert tuning.open_study(tmp_path / "batches").study_name == "batches"
+    assert (tmp_path / "server.db").exists() and not (tmp_path / "batches/study.db").exists()
+    assert list(tuning.table(tmp_path / "batches"))[0] == "dropout"
 
 
 # ---- what goes wrong ----
 
 
 def test_a_loss_that_is_no_number_is_pruned_and_memory_that_runs_out_fails(few, tmp_path, monkeypatch):
-    def hungry(model, faces, recipe, *arguments, whole=tuning.fit, **options):
+    def hungry(model, faces, recipe, *arguments, whole=study.fit, **options):
         if recipe.learning_rate == 0.5:
             raise MemoryError("memory ran out in batches of 8")
         return whole(model, faces, recipe, *arguments, **options)
 
-    monkeypatch.setattr(tuning, "fit", hungry)
+    monkeypatch.setattr(study, "fit", hungry)
     trials = tuning.grid(toy, few, QUICK, {"learning_rate": [1e39, 0.5, 0.01]}, tmp_path)
+    trials = trials.sort_values("learning_rate", ascending=False, ignore_index=True)
     assert trials.state.tolist() == ["pruned", "failed", "finished"]
     assert "the loss became" in trials.why[0] and trials.epochs[0] == 0 and np.isnan(trials.accuracy[0])
     assert "memory ran out" in trials.why[1]
@@ -259,42 +287,55 @@ def test_another_study_in_the_same_folder_is_refused(few, searched, gridded):
         tuning.grid(toy, few, QUICK, {"dropout": [0.5]}, searched, epochs=3)
 
 
-def test_a_journal_that_was_cut_off_loses_its_last_line_alone(few, gridded, capsys):
-    journal = gridded / "study.log"
-    whole = journal.read_bytes()
-    kept = whole[: whole[:-1].rfind(b"\n") + 1]  # the last line says that the last trial has finished
-    journal.write_bytes(whole[:-20])
-    assert tuning.table(gridded).state.tolist() == ["finished", "running"]
-    assert "study.log was cut off in its last line" in capsys.readouterr().out
-    assert journal.read_bytes() == kept
-    assert tuning.grid(toy, few, QUICK, BATCHES, gridded).state.tolist() == ["finished"] * 2
+def test_a_function_that_has_changed_is_refused(few, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(study, "fit", interrupted)
+    for dropout in (0.1, 0.2):  # typed into a console: no source to compare, so the bytecode is
+        names = {"build": toy}
+        exec(f"def light(emotions):\n    return build(emotions, {dropout})", names)
+        changed = names["light"]
+        if dropout == 0.1:
+            tuning.grid(changed, few, QUICK, {"batch_size": [64]}, tmp_path)
+    with pytest.raises(ValueError, match="the code of light has changed. Give another folder as out"):
+        tuning.grid(changed, few, QUICK, {"batch_size": [64]}, tmp_path)
 
 
-def test_a_damaged_or_lost_journal_is_named(few, gridded):
-    journal = gridded / "study.log"
-    journal.write_bytes(journal.read_bytes().replace(b'"op_code"', b'"op_co', 2))
-    with pytest.raises(ValueError, match="study.log is damaged .*restore it from a copy"):
+def test_comments_and_spacing_do_not_change_a_function(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    fingerprints = []
+    for number, body in enumerate(("return 1", "# a comment\n\n    return   1", "return 2")):
+        (tmp_path / f"light{number}.py").write_text(f"def light(emotions):\n    {body}\n")
+        fingerprints.append(study.fingerprint(importlib.import_module(f"light{number}").light))
+    assert fingerprints[0] == fingerprints[1] != fingerprints[2]
+
+
+def test_a_damaged_or_lost_database_is_named(few, gridded):
+    database = gridded / "study.db"
+    database.write_bytes(b"no database" + database.read_bytes()[11:])
+    with pytest.raises(ValueError, match="study.db cannot be opened .*restore it from a copy"):
         tuning.table(gridded)
-    journal.unlink()
-    with pytest.raises(ValueError, match="has trials, but their study.log is gone"):
+    database.unlink()
+    with pytest.raises(ValueError, match="has trials, but their study.db is gone"):
         tuning.grid(toy, few, QUICK, BATCHES, gridded)
 
 
-def test_a_lock_that_a_killed_process_left_is_broken(few, gridded, monkeypatch):
-    monkeypatch.setattr(shared, "LOCK_EXPIRES", 1)
-    for name in ("study.log.lock", "claim.lock"):
-        (gridded / name).touch()
-    with pytest.warns(UserWarning, match="grace_period"):
-        assert len(tuning.grid(toy, few, QUICK, BATCHES, gridded)) == 2
-    assert not (gridded / "claim.lock").exists()
+def test_the_journal_of_an_older_version_is_refused_with_what_to_do(few, tmp_path):
+    (tmp_path / "study.log").touch()
+    message = "study.log of an older version .*Give another folder as out; Optuna's JournalStorage"
+    with pytest.raises(ValueError, match=message):
+        tuning.table(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        tuning.grid(toy, few, QUICK, BATCHES, tmp_path)
 
 
 def test_no_trials_and_no_study(few, tmp_path):
     with pytest.raises(ValueError, match="trials is 0; a study needs at least one"):
         tuning.search(toy, few, QUICK, {"batch_size": [16]}, tmp_path, trials=0)
-    with pytest.raises(FileNotFoundError, match="has no study.log; tuning.grid"):
+    with pytest.raises(FileNotFoundError, match="has no study.db; tuning.grid"):
         tuning.table(tmp_path)
-    shared.begin_study(tmp_path, {"space": {"dropout": [0.5]}})
+    tuning.open_study(tmp_path, create=True)
     assert tuning.table(tmp_path).empty and tuning.curves(tmp_path).empty
     with pytest.raises(ValueError, match="no trial of .* has finished"):
         tuning.best(tmp_path)
@@ -305,7 +346,7 @@ def test_no_trials_and_no_study(few, tmp_path):
 def test_without_optuna_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ModuleNotFoundError, match=r'pip install "fer-kit\[tuning\]"'):
-        shared.begin_study(tmp_path, {})
+        tuning.open_study(tmp_path, create=True)
 
 
 @pytest.mark.parametrize(
@@ -350,8 +391,7 @@ def test_any_unknown_name_is_refused_and_never_tried(name):
 def test_the_reports_spaces_can_be_tried():
     for name in tuning.SPACES:
         space = tuning_space.check_space(name, RECIPES["choudhari"], "choudhari-cnn")
-        settings = tuning_space.combinations(space)
-        assert len(settings) == np.prod([len(values) for values in space.values()])
+        assert tuning_space.check_choices(space) == np.prod([len(values) for values in space.values()])
     assert tuning_space.describe({"batch_size": 16, "learning_rate": 0.00012345}) == (
         "batch_size 16, learning_rate 0.000123"
     )
@@ -395,6 +435,12 @@ def test_plots_draw_what_the_tables_hold(searched, few):
     trials, curves = tuning.table(searched), tuning.curves(searched)
     lines = tuning_plots.progress(curves, trials).axes[0].get_lines()
     assert len(lines) == len(trials)
+    style = dict(tuning_plots.plt.rcParams)
+    drawn = tuning_plots.history(tuning.open_study(searched)).axes[0]
+    finished = trials.accuracy[trials.state == "finished"]
+    np.testing.assert_allclose(drawn.collections[0].get_offsets()[:, 1], finished)
+    np.testing.assert_allclose(drawn.get_lines()[0].get_ydata()[-1], finished.max())
+    assert dict(tuning_plots.plt.rcParams) == style
     assert len(tuning_plots.slices(trials).axes) == 2
     assert len(tuning_plots.importance(tuning.importance(searched)).axes[0].patches) == 2
     assert "dropout" in [

@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = face(
         "results": "training_curves compare_models confusion per_emotion reliability transfer_stages",
         "explain": "true_against_predicted map_grid heat_over_faces scatter",
         "studies": "compare_histories fair_comparison imbalance_heatmap learning_curve gap_bars",
-        "tuning": "finder effect table_of_two progress slices parallel importance",
+        "tuning": "finder effect table_of_two progress history slices parallel importance",
         "classical": "eigenfaces hog_glyphs accuracy_grid accuracy_beside_cost",
         "gender": "gender_histogram gender_errors gender_side_by_side framework",
         "camera": "strip detections traces over_time tracking_stages emotions_over_time",

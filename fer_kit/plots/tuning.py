@@ -62,27 +62,38 @@ def progress(curves, trials, title="A search with pruning", source=""):
 
     `curves` and `trials` as `tuning.curves` and `tuning.table` return them.
     """
-    _some(trials)
+    best = _best(_some(trials))
+    kinds = trials.state.to_dict() | {best: f"the best, trial {best}"}
+    looks = {"finished": (TRAINING, "-", 2), "pruned": (GREY, "--", 2), kinds[best]: (VALIDATION, "-", 3)}
+    accuracy = 100 * curves.pivot(index="epoch", columns="trial", values="val_accuracy")
     figure, axis = plt.subplots(figsize=(9, 4.5))
-    looks = {"finished": (TRAINING, "-"), "pruned": (GREY, "--")}
-    best = _best(trials)
-    for trial, epochs in curves.groupby("trial"):
-        state = trials.state[trial]
-        colour, line = looks.get(state, (GREY, ":"))
-        label = f"the best, trial {trial}" if trial == best else state
-        known = label in axis.get_legend_handles_labels()[1]
-        axis.plot(
-            *(epochs.epoch, 100 * epochs.val_accuracy),
-            color=VALIDATION if trial == best else colour,
-            linestyle=line,
-            marker=".",
-            zorder=3 if trial == best else 2,
-            label="_" if known else label,
-        )
+    for kind in dict.fromkeys(kinds[trial] for trial in accuracy):
+        lines = accuracy[[trial for trial in accuracy if kinds[trial] == kind]]
+        labels = [kind, *["_"] * (lines.shape[1] - 1)]  # one entry in the legend
+        colour, dashes, above = looks.get(kind, (GREY, ":", 2))
+        axis.plot(lines, dashes, color=colour, marker=".", label=labels, zorder=above)
     _epochs_below(axis, curves)
     axis.set(title=title, xlabel="epoch", ylabel="PublicTest accuracy (%)")
     axis.legend()
     return stamp(figure, source)
+
+
+def history(study, title="The best so far", source=""):
+    """Draw the accuracy of the finished trials in their order, and the best so far, by Optuna's own plot.
+
+    `study` as `tuning.open_study` returns it.
+    """
+    from optuna.visualization.matplotlib import plot_optimization_history
+
+    with plt.rc_context():  # Optuna switches to another style
+        axis = plot_optimization_history(study, target_name="PublicTest accuracy (%)")
+    axis.set(title=title, xlabel="trial", facecolor="white")
+    axis.yaxis.set_major_formatter(lambda accuracy, _: f"{100 * accuracy:g}")
+    axis.grid(color=plt.rcParams["grid.color"])
+    plt.setp(axis.collections, color=TRAINING)
+    plt.setp(axis.lines, color=VALIDATION)
+    axis.legend(["a finished trial", "the best so far"])
+    return stamp(axis.figure, source)
 
 
 def slices(trials, title="Each hyper-parameter against the result", source=""):
@@ -186,7 +197,7 @@ def _some(trials):
 
 
 def _text(value):
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _in_order(values):
@@ -200,7 +211,7 @@ def _is_logarithmic(values):
 def _places(values):
     """Return (where values lie on an axis, the names of its ticks or None for an axis of numbers)."""
     distinct = _in_order(values.unique())
-    drawn = any(isinstance(value, float) and value != float(f"{value:.3g}") for value in distinct)
+    drawn = any(isinstance(value, float) and value != float(_text(value)) for value in distinct)
     if drawn or (len(distinct) > MOST_LINES and not isinstance(distinct[0], str)):
         return values.to_numpy(), None
     return values.map(distinct.index).to_numpy(), [_text(value) for value in distinct]
@@ -209,14 +220,11 @@ def _places(values):
 def _heights(axis, x, values):
     """Write the values beside the axis at `x` and return their heights, 0-1."""
     places, ticks = _places(values)
-    if ticks is None and _is_logarithmic(values):
-        places = np.log(places)
-    low, high = places.min(), places.max()
-    heights = (places - low) / max(high - low, 1e-12)
-    shown = zip(np.linspace(0, 1, len(ticks)), ticks, strict=True) if ticks else ()
-    shown = shown or ((0, f"{values.min():.3g}"), (1, f"{values.max():.3g}"))
+    if ticks is None:
+        ticks = [_text(values.min()), _text(values.max())]
+        places = np.log(places) if _is_logarithmic(values) else places
     behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
-    for height, text in shown:
+    for height, text in zip(np.linspace(0, 1, len(ticks)), ticks, strict=True):
         axis.text(x + 0.03, height, text, fontsize=9, va="center", zorder=3, bbox=behind)
     axis.axvline(x, color=GREY, linewidth=0.8)
-    return heights
+    return (places - places.min()) / max(np.ptp(places), 1e-12)

@@ -99,6 +99,11 @@ def output_dir():
     return Path(os.environ.get("FER_OUT", "output")).expanduser()
 
 
+def study_server():
+    """Return the URL of a database server for tuning studies: FER_STUDIES, None when it is not set."""
+    return os.environ.get("FER_STUDIES") or None
+
+
 def is_set(name):
     """Return whether the environment variable `name`, such as FER_DATA, has a value."""
     return bool(os.environ.get(name))

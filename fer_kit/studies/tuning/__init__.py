@@ -1,8 +1,8 @@
 """Grids and searches over hyper-parameters with Optuna.
 
-study    grid, search, confirm, and what they leave
-space    what may be tuned, and within which bounds; shared: a study in a folder
-results  tables and records of finished studies
+study    grid, search, confirm
+results  a study in its folder; its tables and records
+space    what may be tuned, and within which bounds
 """
 
 from fer_kit.runtime.lazy import face
@@ -10,9 +10,8 @@ from fer_kit.runtime.lazy import face
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
-        "study": "SPACES grid search confirm best curves table importance read_record",
-        "results": "recorded",
-        "shared": "open_study",
-        "space": "check_space",
+        "study": "grid search confirm",
+        "results": "open_study table curves best importance read_record recorded write_record",
+        "space": "SPACES check_space",
     },
 )

@@ -1,15 +1,110 @@
-"""What a tuning study found, as tables: its trials, their curves, what mattered, the best setting."""
+"""A tuning study in its folder, and what it found: its trials, their curves, what mattered, the best setting.
 
+study.db      the study as Optuna stores it, in SQLite; or FER_STUDIES names a PostgreSQL or MySQL server
+trial-0003/   the run record of a trial
+"""
+
+import time
+import warnings
 from pathlib import Path
 
 import pandas as pd
 
+from fer_kit.runtime import settings
 from fer_kit.runtime.files import read_json, replacing, write_json
-from fer_kit.runtime.settings import Source
-from fer_kit.studies.tuning import shared
 from fer_kit.training.records import COLUMNS, RECORDS, Run
 
+HEARTBEAT = 10
+"""Seconds between two signs of life of a trial that is being trained."""
+
+GRACE_PERIOD = 60
+"""Seconds without one until its process counts as killed, and the trial is queued again."""
+
+MAX_RETRIES = 3
+"""How often that is done: a setting that kills its process would otherwise do so forever."""
+
 STATES = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
+
+
+def import_optuna():
+    """Return the module `optuna` without its log and its warnings of what may change in it.
+
+    Raises ModuleNotFoundError, naming the extra to install, when Optuna is missing.
+    """
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError('tuning needs Optuna: pip install "fer-kit[tuning]"') from error
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    return optuna
+
+
+def open_study(out, create=False):
+    """Return the `optuna.Study` in the folder `out`; with `create`, a new one where there is none.
+
+    Raises FileNotFoundError when there is none to open, ValueError, saying what to do, when its database is
+    damaged or lost or of an older version of the kit, and ModuleNotFoundError without Optuna.
+    """
+    optuna = import_optuna()
+    path = Path(out) / "study.db"
+    server = settings.study_server()
+    if path.with_name("study.log").exists():
+        raise ValueError(
+            f"{out} holds the study.log of an older version of fer_kit, which this one cannot resume. Give "
+            "another folder as out; Optuna's JournalStorage still reads the old file"
+        )
+    if not server and not path.exists():
+        if not create:
+            raise FileNotFoundError(f"{out} has no study.db; tuning.grid or tuning.search begins a study")
+        if list(path.parent.glob("trial-*")):
+            raise ValueError(f"{out} has trials, but their study.db is gone; give another folder as out")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return optuna.create_study(
+        study_name=path.resolve().parent.name if server else "study",
+        storage=_connect(server or f"sqlite:///{path.resolve().as_posix()}", path),
+        direction="maximize",
+        load_if_exists=True,
+    )
+
+
+def _connect(url, path):
+    """Return the `optuna.storages.RDBStorage` at `url`, which queues a trial again when it was killed."""
+    storages = import_optuna().storages
+    from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+
+    options = {"heartbeat_interval": HEARTBEAT, "grace_period": GRACE_PERIOD}
+    options["heartbeat_stale_trial_callback"] = storages.RetryHeartbeatStaleTrialCallback(MAX_RETRIES)
+    try:
+        try:
+            return storages.RDBStorage(url, **options)
+        except (IntegrityError, OperationalError):  # another process is creating the same tables
+            time.sleep(2)
+            return storages.RDBStorage(url, **options)
+    except DatabaseError as error:
+        raise ValueError(
+            f"the study of {path} cannot be opened ({error.orig}). If the file is damaged, restore it from a "
+            "copy, or give another folder as out"
+        ) from error
+
+
+def begun(study):
+    """Return the trials of an `optuna.Study`, without those that were queued again as a later trial."""
+    retry = import_optuna().storages.RetryHeartbeatStaleTrialCallback
+    trials = study.get_trials(deepcopy=False)
+    again = {number for trial in trials for number in retry.retry_history(trial)}
+    return [trial for trial in trials if trial.number not in again]
+
+
+def number_of(trial):
+    """Return the number of an `optuna.trial.FrozenTrial`, of the first try where it was queued again."""
+    first = import_optuna().storages.RetryHeartbeatStaleTrialCallback.retried_trial_number(trial)
+    return trial.number if first is None else first
+
+
+def run_folder(out, trial):
+    """Return the Path of the run record of a trial; all its tries share one."""
+    return Path(out) / f"trial-{number_of(trial):04}"
 
 
 def table(out):
@@ -17,13 +112,12 @@ def table(out):
 
     One column per hyper-parameter, then `state` (finished, pruned, failed, running or queued), `accuracy`
     (0-1, of the best epoch on PublicTest so far; nan without one), `epochs`, `seconds`, and `why` a trial was
-    pruned or failed. A trial that was taken over from a killed process stands there once. Raises as
-    `shared.open_study` does.
+    pruned or failed. A trial that was tried again stands there once. Raises as `open_study` does.
     """
-    study = shared.open_study(out)
-    rows = {trial.number: _row(trial, _history(out, trial)) for trial in shared.begun(study)}
+    study = open_study(out)
+    rows = {number_of(trial): _row(trial, _history(out, trial)) for trial in begun(study)}
     columns = [*_names(study), "state", "accuracy", "epochs", "seconds", "why"]
-    return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("trial")
+    return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("trial").sort_index()
 
 
 def _names(study):
@@ -31,13 +125,13 @@ def _names(study):
 
 
 def _row(trial, history):
-    reached = trial.value if trial.value is not None else history.val_accuracy.max()
+    state = STATES.get(trial.state.name, "queued")
     return trial.params | {
-        "state": STATES.get(trial.state.name, "queued"),
-        "accuracy": reached,
+        "state": state,
+        "accuracy": trial.value if state == "finished" else history.val_accuracy.max(),
         "epochs": len(history),
         "seconds": history.seconds.sum(),
-        "why": trial.user_attrs.get("why", ""),
+        "why": trial.user_attrs.get("why", "its process was killed" if state == "failed" else ""),
     }
 
 
@@ -46,12 +140,14 @@ def curves(out):
 
     Columns: trial, epoch (from 1), one per hyper-parameter, accuracy and loss in training, val_accuracy and
     val_loss on PublicTest, lr (the learning rate of the epoch's last batch, as scheduled) and seconds.
+    Raises as `open_study` does.
     """
-    study, measures = shared.open_study(out), ["lr" if c == "learning_rate" else c for c in COLUMNS]
+    study = open_study(out)
+    measures = ["lr" if column == "learning_rate" else column for column in COLUMNS]
     parts = []
-    for trial in shared.begun(study):
+    for trial in sorted(begun(study), key=number_of):
         history = _history(out, trial).rename(columns={"learning_rate": "lr"}).reset_index()
-        parts.append(history.assign(trial=trial.number, **trial.params))
+        parts.append(history.assign(trial=number_of(trial), **trial.params))
     columns = ["trial", "epoch", *_names(study), *measures]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
@@ -59,11 +155,11 @@ def curves(out):
 def best(out):
     """Return the setting, {name: value}, of the finished trial with the highest accuracy on PublicTest.
 
-    Raises ValueError when no trial has finished.
+    Raises ValueError when no trial has finished, and as `open_study` does.
     """
-    study = shared.open_study(out)
+    study = open_study(out)
     if not any(trial.state.name == "COMPLETE" for trial in study.get_trials(deepcopy=False)):
-        raise ValueError(f"no trial of {out} has finished, so none is the best; make the study go on")
+        raise ValueError(f"no trial of {out} has finished, so none is the best; resume the study first")
     return dict(study.best_params)
 
 
@@ -72,10 +168,10 @@ def importance(out):
 
     PED-ANOVA (Watanabe et al. 2023): how differently a hyper-parameter is spread among the better trials
     and among all. With a dozen trials it is a hint, no more. Raises ValueError with fewer than three
-    finished trials, or when all were equally good.
+    finished trials, or when all were equally good, and as `open_study` does.
     """
-    optuna = shared.import_optuna()
-    study = shared.open_study(out)
+    optuna = import_optuna()
+    study = open_study(out)
     values = [trial.value for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
     if len(values) < 3 or len(set(values)) < 2:
         raise ValueError(
@@ -91,13 +187,14 @@ def write_record(out, folder):
     """Write the study in `out` as plain files: trials.csv, curves.csv, and study.json with its provenance.
 
     These need no Optuna to be read (`read_record`) and hold no model. Raises ValueError when no trial has
-    finished an epoch.
+    finished an epoch, and as `open_study` does.
     """
-    trials, epochs = table(out), curves(out)
+    trials = table(out)
+    epochs = curves(out)
     if epochs.empty:
         raise ValueError(f"{out} has nothing to record yet: no trial has finished an epoch")
-    config = shared.open_study(out).user_attrs["config"]
-    first = Run(shared.folder_of(out, epochs.trial[0])).provenance
+    config = open_study(out).user_attrs["config"]
+    first = Run(Path(out) / f"trial-{epochs.trial[0]:04}").provenance
     for name, frame in (("trials.csv", trials), ("curves.csv", epochs.set_index("trial"))):
         with replacing(Path(folder) / name) as file:
             file.write(frame.to_csv(float_format="%.6g").encode())
@@ -128,14 +225,14 @@ def recorded(name, records=RECORDS):
         return None
     trials, trial_curves, about = found
     provenance = about["provenance"]
-    source = Source(provenance["dataset"]["source"], f"tuning/{name}", provenance["profile"])
+    source = settings.Source(provenance["dataset"]["source"], f"tuning/{name}", provenance["profile"])
     print(f"{len(trials)} trials on {provenance['trained_on']['faces']:,} faces, {source}")
     return trials, trial_curves, source
 
 
 def _history(out, trial):
     """Return the epochs of a trial as `Run.history` has them, but also those of one that was pruned."""
-    path = shared.folder_of(out, trial.number) / "history.csv"
+    path = run_folder(out, trial) / "history.csv"
     if not path.exists() or not path.stat().st_size:
         return Run(path.parent).history
     return pd.read_csv(path, index_col="epoch")

@@ -7,7 +7,7 @@ a dict from name to value.
 
 import difflib
 import inspect
-import itertools
+import math
 from dataclasses import fields, replace
 
 from fer_kit.models import zoo
@@ -54,22 +54,28 @@ def check_space(space, recipe, model):
     return checked
 
 
-def combinations(space):
-    """Return every setting of a space that has lists alone, in the order in which they are written.
+def check_choices(space):
+    """Return the number of combinations of a space that has lists alone.
 
     Raises ValueError for a range, which has no end of values.
     """
     for name, values in space.items():
         if not isinstance(values, list):
             raise ValueError(f"a grid needs a list of choices for {name}, not {values}; or search instead")
-    return [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
+    return math.prod(len(values) for values in space.values())
 
 
-def as_distributions(space):
-    """Return a space as Optuna takes it: {name: distribution}."""
-    from optuna.distributions import CategoricalDistribution
+def suggest(trial, space):
+    """Return the setting, {name: value}, that an `optuna.Trial` suggests from a space."""
+    return {name: _suggest(trial, name, values) for name, values in space.items()}
 
-    return {n: CategoricalDistribution(v) if isinstance(v, list) else v for n, v in space.items()}
+
+def _suggest(trial, name, values):
+    if isinstance(values, list):
+        return trial.suggest_categorical(name, values)
+    of_type = trial.suggest_int if isinstance(values.low, int) else trial.suggest_float
+    step = {} if values.step is None else {"step": values.step}
+    return of_type(name, values.low, values.high, log=values.log, **step)
 
 
 def apply_setting(setting, recipe):

@@ -2,13 +2,19 @@
 
     trials = tuning.grid("choudhari-cnn", faces, "choudhari", {"batch_size": [16, 64, 256]}, "studies/batch")
 
-`grid` tries all combinations, for a table; `search` lets Optuna choose, for the best setting. Both select
-on PublicTest alone. Stopped or killed, the same call goes on; the same call made in another process, or on
-another computer that sees the folder, shares the work.
+`grid` tries all combinations, for a table; `search` lets Optuna choose, for the best setting. Both select on
+PublicTest alone, and run Optuna's own `study.optimize`. The same call made again resumes a study that was
+stopped or killed. Made in a second process at the same time, it shares the work.
+For several machines set FER_STUDIES to the URL of a PostgreSQL or MySQL server, as Optuna takes it, and give
+an `out` that all of them see: SQLite, in which a study is stored by default, is for one.
 """
 
+import ast
 import contextlib
+import hashlib
+import inspect
 import json
+import textwrap
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -18,49 +24,47 @@ import keras
 from fer_kit.evaluation.scores import over_seeds
 from fer_kit.evaluation.scoring import evaluate
 from fer_kit.runtime.seeds import seeded
-from fer_kit.studies.tuning import shared
-from fer_kit.studies.tuning.results import best, curves, importance, read_record, table, write_record
-from fer_kit.studies.tuning.space import (
-    SPACES,
-    apply_setting,
-    as_distributions,
-    check_space,
-    combinations,
-    describe,
-)
+from fer_kit.studies.tuning import results
+from fer_kit.studies.tuning.space import apply_setting, check_choices, check_space, describe, suggest
 from fer_kit.training.batches import choose_faces
 from fer_kit.training.loop import fit
-from fer_kit.training.recipes import find_recipe
+from fer_kit.training.recipes import differences, find_recipe
 from fer_kit.training.records import Run
-
-__all__ = ["SPACES", "best", "confirm", "curves", "grid", "importance", "read_record", "search", "table"]
-__all__ += ["write_record"]
 
 
 def grid(model, faces, recipe, space, out, epochs=None, seed=0, **options):
-    """Train every combination of `space` once, in its order, and return the trials as `table` does.
+    """Train every combination of `space` once, in random order, and return the trials as `table` does.
 
-    `model`: a name of `models.MODELS`, or a function that takes the number of emotions, and what the space
-    varies besides the recipe (`dropout`), and returns a new Keras model. `recipe`: what all trials have in
-    common, as in `training.fit`, with another number of `epochs` where that is given. `space`: a dict from
-    name to a list of choices, or a name of `SPACES`. `out`: the study's folder, with a run record per trial
-    but without its weights. `options` go to `fit`, or to the function.
+    A trial whose loss becomes NaN is pruned, one that runs out of memory has failed, and the study goes on.
 
-    A trial whose loss is no number any more is pruned, one that runs out of memory has failed, and the
-    study goes on. Raises ValueError for a space that cannot be tried, or a folder with another study, and
-    ModuleNotFoundError without Optuna.
+    Args:
+        model: a name of `models.MODELS`, or a function that takes the number of emotions, and what the space
+            varies besides the recipe (`dropout`), and returns a new Keras model.
+        faces: a FaceSet; trials learn from Training and are selected on PublicTest.
+        recipe: what all trials have in common, as in `training.fit`.
+        space: a dict from name to a list of choices, or a name of `SPACES`.
+        out: the study's folder, with a run record per trial but without its weights.
+        epochs: another number of epochs than the recipe's.
+        seed: the seed of all trials.
+        **options: go to `fit`, or to the function.
+
+    Raises:
+        ValueError: the space cannot be tried, or the folder holds another study, or the function has changed.
+        ModuleNotFoundError: Optuna is not installed.
     """
     recipe = _with_epochs(recipe, epochs)
     space = check_space(space, recipe, model)
-    settings = combinations(space)
+    count = check_choices(space)
+    optuna = results.import_optuna()
+    study = _begin(out, model, _config(model, faces, recipe, space, seed, options))
+    study.pruner = optuna.pruners.NopPruner()  # a table needs whole curves
+    study.sampler = optuna.samplers.GridSampler(space, seed=seed)
 
-    def choose(trials):
-        tried = [trial.params for trial in trials]
-        return next((setting for setting in settings if setting not in tried), None)
+    def done(begun):
+        return len({repr(sorted(trial.params.items())) for trial in begun}) >= count
 
-    study = shared.begin_study(out, _config(model, faces, recipe, space, seed, options))
-    study.pruner = shared.import_optuna().pruners.NopPruner()  # a table needs whole curves
-    return _work(study, out, space, choose, partial(_train, model, faces, recipe, seed=seed, **options))
+    _work(study, out, done, space, partial(_train, model, faces, recipe, seed=seed, **options))
+    return results.table(out)
 
 
 def search(
@@ -68,36 +72,50 @@ def search(
 ):
     """Let Optuna choose `trials` settings in all, end the poor ones early, and return them as `table` does.
 
-    Everything else is as in `grid`, and `space` may hold ranges. `sampler`: a class of `optuna.samplers`
-    that takes a `seed`, by default TPESampler (tree-structured Parzen estimator, Bergstra et al. 2011),
-    whose first ten settings are random. `pruner`: a pruner of Optuna's; by default the MedianPruner ends a
-    trial that, from the second epoch on, is worse than half of the trials before it were at that epoch,
-    once there are four.
+    Args:
+        model, faces, recipe, out, epochs, seed, **options: as in `grid`.
+        space: as in `grid`; it may hold ranges too.
+        trials: how many in all, those of earlier calls included.
+        sampler: a class of `optuna.samplers` that takes a `seed`; by default TPESampler (tree-structured
+            Parzen estimator, Bergstra et al. 2011), whose first ten settings are random.
+        pruner: a pruner of Optuna's; by default the MedianPruner ends a trial that, from the second epoch
+            on, is worse than half of the trials before it were at that epoch, once there are four.
 
-    Raises ValueError for fewer than one trial, and as `grid` does.
+    Raises:
+        ValueError: fewer than one trial, and as `grid` does.
+        ModuleNotFoundError: Optuna is not installed.
     """
     if trials < 1:
         raise ValueError(f"trials is {trials}; a study needs at least one")
-    optuna = shared.import_optuna()
     recipe = _with_epochs(recipe, epochs)
     space = check_space(space, recipe, model)
-    study = shared.begin_study(out, _config(model, faces, recipe, space, seed, options))
+    optuna = results.import_optuna()
+    study = _begin(out, model, _config(model, faces, recipe, space, seed, options))
     study.pruner = pruner or optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2)
 
-    def choose(begun):
-        # Sampled by its number, a trial is the same whichever process takes it, and differs from the others.
+    def done(begun):
+        # Seeded by its number, a trial differs from all others, also after a resume and in another process.
         study.sampler = (sampler or optuna.samplers.TPESampler)(seed=seed + len(begun))
-        return {} if len(begun) < trials else None
+        return len(begun) >= trials
 
-    return _work(study, out, space, choose, partial(_train, model, faces, recipe, seed=seed, **options))
+    _work(study, out, done, space, partial(_train, model, faces, recipe, seed=seed, **options))
+    return results.table(out)
 
 
 def confirm(model, faces, recipe, setting, out, seeds=(1, 2, 3), epochs=None, **options):
     """Train one setting from several seeds and return mean, sd and seeds of its scores on PublicTest.
 
     The trial that won a study was also the luckiest; seeds that the study has not used tell a setting's
-    worth from its luck. `setting`: {name: value}, as `best` returns it, or {} for the recipe as it is.
-    Returns the DataFrame of `scores.over_seeds`; the runs lie in `out`/seed-1 and so on, with weights.
+    worth from its luck.
+
+    Args:
+        setting: {name: value}, as `best` returns it, or {} for the recipe as it is.
+        out: the folder of the runs, seed-1 and so on, with weights.
+        seeds: a list of int.
+        model, faces, recipe, epochs, **options: as in `grid`.
+
+    Returns:
+        The DataFrame of `scores.over_seeds`.
     """
     recipe = _with_epochs(recipe, epochs)
     scores = []
@@ -112,12 +130,13 @@ class Report(keras.callbacks.Callback):
     """Tells an Optuna trial the PublicTest accuracy of each epoch, and ends it where the pruner says so.
 
     `history`: the epochs that were trained before an interruption. The trial ends (TrialPruned) at the
-    beginning of the next epoch, when all that was reached has been saved.
+    beginning of the next epoch, when everything before it has been saved.
     """
 
     def __init__(self, trial, history):
         super().__init__()
-        self.trial, self.history = trial, history
+        self.trial = trial
+        self.history = history
 
     def on_train_begin(self, logs=None):
         for epoch, accuracy in self.history.val_accuracy.items():
@@ -125,56 +144,83 @@ class Report(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.trial.should_prune():
-            raise shared.import_optuna().TrialPruned(f"pruned after epoch {epoch}, as worse than others")
+            raise results.import_optuna().TrialPruned(f"pruned after epoch {epoch}, as worse than others")
 
     def on_epoch_end(self, epoch, logs=None):
         self.trial.report(logs["val_accuracy"], epoch + 1)
 
 
-def _work(study, out, space, choose, train):
-    """Take and train one trial after the other until nothing is left; return the table of all."""
-    distributions = as_distributions(space)
+def _begin(out, model, config):
+    """Return the `optuna.Study` in `out`, created where it is new; refuse one of another `config`."""
+    study = results.open_study(out, create=True)
+    code = "" if isinstance(model, str) else fingerprint(model)
+    known = study.user_attrs
+    differing = differences(known.get("config", config), config)
+    if known.get("code", code) != code:
+        differing.append(f"the code of {config['model']} has changed")
+    if differing:
+        raise ValueError(f"{out} holds another study: {'; '.join(differing)}. Give another folder as out")
+    if "config" not in known:
+        study.set_user_attr("code", code)
+        study.set_user_attr("config", config)
+    return study
+
+
+def _work(study, out, done, space, train):
+    """Try one setting after the other until `done`, a function of the trials so far, says to end."""
+    optuna = results.import_optuna()
+    objective = partial(_try, out, space, train)
     try:
-        while claimed := shared.claim(study, out, distributions, choose):
-            _run_trial(study, *claimed, train)
+        while True:
+            optuna.storages.fail_stale_trials(study)
+            trials = results.begun(study)
+            if done(trials) and "WAITING" not in {trial.state.name for trial in trials}:
+                break
+            study.optimize(objective, n_trials=1, catch=(MemoryError,), callbacks=[partial(_tidy, out)])
     except KeyboardInterrupt:
-        print("Interrupted; the same call goes on from there")
-    trials = table(out)
-    for trial in trials.index[trials.state == "running"]:
-        print(f"trial {trial} is in work elsewhere, or was a minute ago; the same call looks again")
-    return trials
+        print("Interrupted; the same call resumes the study")
+        return
+    for trial in trials:
+        if trial.state.name == "RUNNING":
+            print(
+                f"trial {results.number_of(trial)} runs in another process, or its process was killed less "
+                f"than {results.GRACE_PERIOD} seconds ago; the same call looks again"
+            )
 
 
-def _run_trial(study, trial, folder, train):
-    """Train one trial and tell the study how it ended; a trial that did not end is put back."""
-    optuna = shared.import_optuna()
-    with shared.alive(folder):
-        try:
-            outcome, why = _outcome(trial, folder, train)
-            trial.set_user_attr("why", why)
-            study.tell(trial, **outcome)
-        except optuna.exceptions.UpdateFinishedTrialError:
-            print(f"trial {trial.number} seemed dead for a while, and another process has taken it over")
-            return
-        except BaseException:
-            shared.put_back(study, trial)
-            raise
-    for weights in ("best.keras", "state.npz"):  # a study of a hundred trials would fill a disk
-        (folder / weights).unlink(missing_ok=True)
-    result = why or f"PublicTest {outcome['values']:.1%}"
-    print(f"trial {trial.number}: {describe(trial.params)}: {result}")
-
-
-def _outcome(trial, folder, train):
-    """Train one trial; return (what `Study.tell` takes, why it was ended early or "")."""
-    optuna = shared.import_optuna()
+def _try(out, space, train, trial):
+    """Train one trial and return its accuracy on PublicTest: the objective that Optuna maximises."""
+    optuna = results.import_optuna()
     try:
-        run = train(trial.params, folder, callbacks=[Report(trial, Run(folder).history)])
+        setting = suggest(trial, space)
+        folder = results.run_folder(out, trial.study.trials[trial.number])
+        return train(setting, folder, callbacks=[Report(trial, Run(folder).history)]).best_accuracy
     except (FloatingPointError, optuna.TrialPruned) as error:
-        return {"state": optuna.trial.TrialState.PRUNED}, str(error)
+        trial.set_user_attr("why", str(error))
+        raise optuna.TrialPruned from error
     except MemoryError as error:
-        return {"state": optuna.trial.TrialState.FAIL}, str(error)
-    return {"values": run.best_accuracy}, ""
+        trial.set_user_attr("why", str(error))
+        raise
+    except (Exception, KeyboardInterrupt):
+        _queue_again(trial)
+        raise
+
+
+def _tidy(out, study, trial):
+    """Say how a trial ended, and delete its weights: a study of a hundred trials would fill a disk."""
+    folder = results.run_folder(out, trial)
+    for weights in ("best.keras", "state.npz"):
+        (folder / weights).unlink(missing_ok=True)
+    result = trial.user_attrs.get("why") or f"PublicTest {trial.value:.1%}"
+    print(f"trial {results.number_of(trial)}: {describe(trial.params)}: {result}")
+
+
+def _queue_again(trial):
+    """Queue the setting of an `optuna.Trial` that was interrupted, to be resumed in the same run folder."""
+    optuna = results.import_optuna()
+    frozen = trial.study.trials[trial.number]
+    if frozen.state == optuna.trial.TrialState.RUNNING:  # else another process took it for dead, and did this
+        optuna.storages.RetryHeartbeatStaleTrialCallback()(trial.study, frozen)
 
 
 def _train(model, faces, recipe, setting, folder, seed, callbacks=(), **options):
@@ -191,12 +237,13 @@ def _train(model, faces, recipe, setting, folder, seed, callbacks=(), **options)
     with (folder / "log.txt").open("a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         run = fit(model, faces, recipe, folder, seed=seed, callbacks=callbacks, **options)
     if not run.finished:
-        raise KeyboardInterrupt  # which fit has answered already
+        raise KeyboardInterrupt  # fit() caught the Ctrl-C and saved the run; raise it again to stop the study
     return run
 
 
 def _with_epochs(recipe, epochs):
-    return replace(find_recipe(recipe), **({"epochs": epochs} if epochs else {}))
+    recipe = find_recipe(recipe)
+    return replace(recipe, epochs=epochs) if epochs else recipe
 
 
 def _config(model, faces, recipe, space, seed, options):
@@ -212,3 +259,20 @@ def _config(model, faces, recipe, space, seed, options):
         "seed": seed,
     }
     return json.loads(json.dumps(config))
+
+
+def fingerprint(function):
+    """Return a hash of a function's source without comments and spacing, or else of its bytecode.
+
+    What it calls is not in it.
+    """
+    try:
+        text = ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(function))))
+    except (OSError, SyntaxError):  # typed into a console; a lambda amid a call
+        text = _bytecode(function.__code__)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _bytecode(code):
+    constants = [_bytecode(value) if inspect.iscode(value) else repr(value) for value in code.co_consts]
+    return repr((code.co_code, code.co_names, constants))
