@@ -6,7 +6,7 @@ import seaborn as sns
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 
-from fer_kit.plots.base import GREY, colours, stamp
+from fer_kit.plots.base import GREY, colours, grid, stamp, titled
 from fer_kit.plots.results import TRAINING, VALIDATION
 
 MOST_LINES = 7
@@ -25,7 +25,7 @@ def effect(curves, name, title="", source=""):
     values = _in_order(curves[name].unique()) if name in curves else []
     if not 0 < len(values) <= MOST_LINES:
         raise ValueError(f"{name!r} has {len(values)} values in these curves; effect draws 1 to {MOST_LINES}")
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4), sharey=True)
+    figure, axes = grid(2, panel=(5.5, 4), sharey=True)
     for axis, column, panel in ((axes[0], "accuracy", "training"), (axes[1], "val_accuracy", "PublicTest")):
         for value, colour in zip(values, colours(map(_text, values)), strict=True):
             trials = 100 * curves[curves[name] == value].pivot(index="epoch", columns="trial", values=column)
@@ -35,7 +35,6 @@ def effect(curves, name, title="", source=""):
         _epochs_below(axis, curves)
         axis.set(title=f"{title or name}: {panel}", xlabel="epoch", ylabel="accuracy (%)")
     axes[1].legend(title=name, loc="center left", bbox_to_anchor=(1, 0.5))
-    figure.tight_layout()
     return stamp(figure, source)
 
 
@@ -103,10 +102,8 @@ def slices(trials, title="Each hyper-parameter against the result", source=""):
     had reached. Values that span two powers of ten or more have a logarithmic axis.
     """
     names = _names(_some(trials))
-    figure, axes = plt.subplots(
-        1, len(names), figsize=(3.2 * len(names) + 1, 3.8), sharey=True, squeeze=False
-    )
-    for axis, name in zip(axes.flat, names, strict=True):
+    figure, axes = grid(len(names), panel=(3.2, 3.3), room=0.5, sharey=True)
+    for axis, name in zip(axes, names, strict=True):
         places, ticks = _places(trials[name])
         for state, face in (("finished", TRAINING), ("pruned", "none")):
             there = (trials.state == state).to_numpy()
@@ -118,10 +115,9 @@ def slices(trials, title="Each hyper-parameter against the result", source=""):
         elif _is_logarithmic(trials[name]):
             axis.set_xscale("log")
         axis.set_xlabel(name)
-    axes[0, 0].set_ylabel("PublicTest accuracy (%)")
-    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
-    figure.tight_layout()
+    axes[0].set_ylabel("PublicTest accuracy (%)")
+    axes[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    titled(figure, title)
     return stamp(figure, source)
 
 
