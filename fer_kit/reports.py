@@ -10,11 +10,11 @@ Both also leave the id in the notebook, from which `python -m fer_kit run` build
 """
 
 import base64
-import difflib
 import html
 import io
 from dataclasses import dataclass
 
+from fer_kit.runtime.names import unknown
 from fer_kit.runtime.settings import Source
 
 RESULT_TYPE = "application/vnd.fer-kit.result+json"
@@ -115,8 +115,7 @@ REPORTED = {
 def report_item(report_id):
     """Return the `Item` of a report id. Raises ValueError, with the nearest ids, for an unknown one."""
     if report_id not in REPORTED:
-        near = difflib.get_close_matches(report_id, REPORTED, n=3, cutoff=0.3)
-        raise ValueError(f"no report item {report_id!r}; did you mean {' or '.join(near) or 'none of them'}?")
+        raise ValueError(unknown("report item", report_id, REPORTED))
     return REPORTED[report_id]
 
 

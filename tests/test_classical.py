@@ -212,7 +212,7 @@ def test_every_recorded_baseline_is_whole():
 
 
 def test_unknown_baselines_are_told_the_nearest(few, tmp_path):
-    with pytest.raises(ValueError, match="did you mean hog-linear-svm"):
+    with pytest.raises(ValueError, match="did you mean 'hog-linear-svm'"):
         fit_baseline("hog-linearsvm", few, tmp_path)
     with pytest.raises(ValueError, match="no baseline 'forest'"):
         parts_of("forest")

@@ -125,7 +125,7 @@ def test_other_images_are_refused(descriptor, images, said):
 
 
 def test_unknown_names_and_cells_that_do_not_fit(faces):
-    with pytest.raises(ValueError, match="no descriptor 'hogg'; try hog"):
+    with pytest.raises(ValueError, match="no descriptor 'hogg'; did you mean 'hog'"):
         find_descriptor("hogg")
     for descriptor in (Hog(cell=7), Lbp(cell=7), Hog(cell=48)):
         with pytest.raises(ValueError, match="pixels do not tile"):

@@ -129,7 +129,7 @@ def test_feature_maps_and_activations_of_any_layer(model):
     assert explain.feature_maps(model, data.images[0], "last_conv").min() >= 0
     embedding = explain.activations(model, data.images, "embedding", batch_size=3)
     assert embedding.shape == (4, 8)
-    with pytest.raises(ValueError, match="no layer 'frist'; try first"):
+    with pytest.raises(ValueError, match="no layer 'frist'; did you mean 'first'"):
         explain.feature_maps(model, data.images[0], "frist")
     with pytest.raises(ValueError, match="not maps"):
         explain.feature_maps(model, data.images[0], "embedding")

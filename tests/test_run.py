@@ -221,7 +221,7 @@ def test_the_first_line_of_a_cell_is_its_first_statement():
 
 
 def test_an_unknown_report_id_suggests_the_nearest():
-    with pytest.raises(ValueError, match="did you mean murphy-split"):
+    with pytest.raises(ValueError, match="did you mean 'murphy-split'"):
         report_item("murphy-splits")
 
 

@@ -7,7 +7,6 @@ only 48x48 grey pixels travel to the device:
           -> backbone -> average over the image ("embedding") -> dropout -> softmax
 """
 
-import difflib
 import hashlib
 import http.client
 import inspect
@@ -27,6 +26,7 @@ from fer_kit.data.sample.people import draw_sample
 from fer_kit.models import efficientnet_lite, statistics
 from fer_kit.models.layers import precision_of
 from fer_kit.runtime import devices
+from fer_kit.runtime.names import unknown
 from fer_kit.runtime.seeds import seeded
 
 RANDOM = "random (none given)"
@@ -216,9 +216,7 @@ def names():
 def _look_up(name):
     known = [*names(), efficientnet_lite.NAME]
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}? There are" if near else "there are"
-        raise ValueError(f"no backbone {name!r}; {hint} {', '.join(known)}")
+        raise ValueError(unknown("backbone", name, known))
     return getattr(keras.applications, name, efficientnet_lite.efficientnet_lite0)
 
 

@@ -1,8 +1,8 @@
 """The layers of a model at any depth: all of them, one by its name, and their precision."""
 
-import difflib
-
 import keras
+
+from fer_kit.runtime.names import unknown
 
 
 def all_layers(model):
@@ -18,8 +18,7 @@ def find_layer(model, name):
     """Return the layer called `name`, nested or not. Raises ValueError, with the nearest names."""
     found = {layer.name: layer for layer in all_layers(model)}
     if name not in found:
-        near = difflib.get_close_matches(name, found, n=3, cutoff=0.3) or list(found)[-3:]
-        raise ValueError(f"{model.name} has no layer {name!r}; try {', '.join(near)}")
+        raise ValueError(f"{model.name}: {unknown('layer', name, found)}")
     return found[name]
 
 

@@ -1,13 +1,13 @@
 """Trained weights that come with the kit, each with a card that says what it is good for and what not."""
 
 import contextlib
-import difflib
 import re
 import tempfile
 from pathlib import Path
 
 from fer_kit.models.portable import class_names, copy_portable, written_by
 from fer_kit.runtime.files import read_json
+from fer_kit.runtime.names import unknown
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where NAME.keras lies, with its card NAME.json and the same in words, NAME.md."""
@@ -89,7 +89,5 @@ def _file(name, suffix):
     if name not in names:
         if not names:
             raise ValueError(f"no trained weights come with this copy of the kit, so there is no {name!r}")
-        near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}? There are" if near else "there are"
-        raise ValueError(f"no trained model {name!r}; {hint} {', '.join(names)}")
+        raise ValueError(unknown("trained model", name, names))
     return WEIGHTS / f"{name}{suffix}"

@@ -5,7 +5,6 @@ standardisation, and a softmax. One saved file therefore holds everything from p
 network itself is a function of `networks`.
 """
 
-import difflib
 import math
 import statistics
 import time
@@ -20,6 +19,7 @@ from keras import layers
 from fer_kit.data.augment import augmentation_layers
 from fer_kit.data.faceset import SIZE
 from fer_kit.models import networks as nets
+from fer_kit.runtime.names import unknown
 
 TRAINING_PIXELS = 129.4733, 4230.824
 """Mean and variance of the grey levels, 0-255, of FER-2013's 28,709 Training faces."""
@@ -60,9 +60,7 @@ MODELS = {name: Architecture(*row) for name, row in _ROWS.items()}
 def find_architecture(name):
     """Return the `Architecture` called `name`. Raises ValueError, with the nearest, for an unknown name."""
     if name not in MODELS:
-        near = difflib.get_close_matches(str(name), MODELS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}? There are" if near else "there are"
-        raise ValueError(f"no model {name!r}; {hint} {', '.join(MODELS)}")
+        raise ValueError(unknown("model", name, MODELS))
     return MODELS[name]
 
 

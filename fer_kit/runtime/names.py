@@ -3,12 +3,17 @@
 import difflib
 import inspect
 
+MOST = 40
+"""How many names a message lists at most; a deep network has hundreds of layers."""
+
 
 def unknown(kind, name, known):
     """Return a message: `no recipe 'hejslett'; did you mean 'hejslet'? There are hejslet, zhao, ...`."""
-    near = difflib.get_close_matches(str(name), list(known), 1, 0.4)
+    known = list(known)
+    near = difflib.get_close_matches(str(name), known, 1, 0.4)
     hint = f"did you mean {near[0]!r}? There are" if near else "there are"
-    return f"no {kind} {name!r}; {hint} {', '.join(known)}"
+    listed = known if len(known) <= MOST else [*known[:MOST], "..."]
+    return f"no {kind} {name!r}; {hint} {', '.join(listed)}"
 
 
 def keywords(function):

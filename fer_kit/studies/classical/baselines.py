@@ -7,7 +7,6 @@ its settings, scores, seconds and provenance; a baseline that has one is not fit
 """
 
 import contextlib
-import difflib
 import importlib.metadata
 import json
 import os
@@ -31,6 +30,7 @@ from fer_kit.data.emotions import USAGES
 from fer_kit.evaluation.scores import Scores
 from fer_kit.runtime import settings
 from fer_kit.runtime.files import read_json, write_json
+from fer_kit.runtime.names import unknown
 from fer_kit.studies.classical.descriptors import DESCRIPTORS, Descriptor, check_images, find_descriptor
 from fer_kit.training import records
 from fer_kit.training.recipes import differences
@@ -153,8 +153,7 @@ def parts_of(name, run=None):
     """
     known = (*BASELINES, NETWORK, WHOLE)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or known[:3]
-        raise ValueError(f"no baseline {name!r}; did you mean {' or '.join(near)}?")
+        raise ValueError(unknown("baseline", name, known))
     first, _, kind = name.partition("-")
     if name != NETWORK:
         return find_descriptor(first), kind

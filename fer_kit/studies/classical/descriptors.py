@@ -5,7 +5,6 @@ the first step of a Pipeline. zhao names them in its survey (zhao-related). `bas
 for a FaceSet and keeps the features on disk.
 """
 
-import difflib
 import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from fer_kit.data.faceset import SIZE
+from fer_kit.runtime.names import unknown
 
 CHUNK = 512  # faces that one thread describes at a time
 
@@ -227,8 +227,7 @@ DESCRIPTORS = {"pixels": Pixels, "lbp": Lbp, "gabor": Gabor, "hog": Hog, "sift":
 def find_descriptor(name):
     """Return a fresh descriptor of this name. Raises ValueError, with the nearest, for an unknown one."""
     if name not in DESCRIPTORS:
-        near = difflib.get_close_matches(name, DESCRIPTORS, n=1, cutoff=0.3) or DESCRIPTORS
-        raise ValueError(f"no descriptor {name!r}; try {', '.join(near)}")
+        raise ValueError(unknown("descriptor", name, DESCRIPTORS))
     return DESCRIPTORS[name]()
 
 

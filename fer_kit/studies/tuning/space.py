@@ -5,12 +5,12 @@ distribution for a range, such as `FloatDistribution(1e-4, 1e-1, log=True)`. A s
 a dict from name to value.
 """
 
-import difflib
 import inspect
 import math
 from dataclasses import fields, replace
 
 from fer_kit.models import zoo
+from fer_kit.runtime.names import unknown
 from fer_kit.training.recipes import Recipe
 
 SPACES = {
@@ -91,9 +91,7 @@ def describe(setting):
 
 def _known(name, known, kind):
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, 1, 0.4)
-        hint = f"did you mean {near[0]!r}? There are" if near else "there are"
-        raise ValueError(f"no {kind} {name!r}; {hint} {', '.join(known)}")
+        raise ValueError(unknown(kind, name, known))
     return name
 
 
