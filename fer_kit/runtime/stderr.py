@@ -10,7 +10,8 @@ def quiet():
 
     TensorFlow greets with a dozen lines on its CPU kernels, which a notebook shows in red.
     """
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
         yield
