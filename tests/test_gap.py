@@ -1,4 +1,4 @@
-"""The riddle's causes: what is on both sides of a split, and what mistakes at test time cost."""
+"""What opens a gap between validation and test: the same faces on both sides, mistakes at test time."""
 
 import keras
 import numpy as np

@@ -72,7 +72,7 @@ def test_an_interrupted_study_stops_and_goes_on(few, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(callbacks.Watch, "on_epoch_begin", interrupted)
-        with pytest.raises(RuntimeError, match="run is not finished; the same call goes on"):
+        with pytest.raises(RuntimeError, match="run is not finished; the same call resumes"):
             common.train(tiny, few, QUICK, tmp_path / "run")
     assert common.train(tiny, few, QUICK, tmp_path / "run").finished
 

@@ -3,7 +3,7 @@
 drop_emotion   training without disgust, compared fairly (lesson 07)
 imbalance      ways to treat a rare emotion (07)
 data_size      accuracy by number of faces (07)
-gap            what makes validation and test differ by nineteen points (07)
+gap            what could explain nineteen points between validation and test (07)
 tuning         a package: grid and search over hyper-parameters (08)
 classical      a package: descriptors with KNN and SVM (11)
 gender         a gender network beside the emotion network (14)

@@ -1,7 +1,7 @@
 """What all studies share: training a fresh network into a folder of its own.
 
 A study trains several networks that differ in one thing. Each run has a folder of its own below the
-study's `out`, so that a study goes on where it was interrupted and a finished run is never trained again.
+study's `out`, so an interrupted study resumes and a finished run is never trained again.
 Studies that are given the same `out` share the run in `PLAIN`: all Training faces, the recipe as it is.
 
 A network is named, one of `models.MODELS`, or made by a function that takes the number of emotions and
@@ -22,8 +22,8 @@ PLAIN = "plain"
 def train(network, faces, recipe, folder, seed=0, **options):
     """Return the finished `Run` of a fresh network in `folder`; `options` are those of `training.fit`.
 
-    Raises TypeError for a Keras model, which a second run would go on training, and RuntimeError when
-    training was interrupted: the same call goes on.
+    Raises TypeError for a Keras model, which a second run would train further, and RuntimeError when
+    training was interrupted; the same call resumes it.
     """
     if isinstance(network, keras.Model):
         raise TypeError(
@@ -35,5 +35,5 @@ def train(network, faces, recipe, folder, seed=0, **options):
             network = network(len(faces.names))
     run = fit(network, faces, recipe, Path(folder), seed=seed, **options)
     if not run.finished:
-        raise RuntimeError(f"{folder} is not finished; the same call goes on from there")
+        raise RuntimeError(f"{folder} is not finished; the same call resumes it")
     return run

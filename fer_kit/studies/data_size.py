@@ -24,22 +24,37 @@ def take_sizes(faces, sizes=SIZES, seed=0):
     wrong = [size for size in sizes if size is not None and size < 1]
     if wrong or not sizes:
         raise ValueError(f"sizes are faces of each emotion, at least 1, or None for all, not {sizes}")
-    learnt, others = faces.training, faces[faces.usage != "Training"]
+    training = faces.training
+    others = faces[faces.usage != "Training"]
     taken = {}
     for size in sorted(sizes, key=lambda size: size or np.inf):
-        part = learnt if size is None else learnt.per_emotion(size, seed)
-        whole = len(part) == len(learnt)
+        part = training if size is None else training.per_emotion(size, seed)
+        whole = len(part) == len(training)
         taken["all" if whole else f"{size} per emotion"] = faces if whole else part.join(others)
     return taken
 
 
 def study_sizes(network, faces, recipe, out, sizes=SIZES, seed=0, **options):
-    """Train `network` on each size and return their table, scored on PublicTest.
+    """Train a network on each size of the training set and return their table, scored on PublicTest.
 
-    A DataFrame by size: `faces` learnt from; accuracy with the ends low and high of its 95 % interval,
-    macro_f1 (0-1); `seconds` of training; `took all of`, the emotions that have fewer faces than asked for.
-    All sizes get equally many epochs, so small ones make fewer steps. `network`, `out` and `options`: see
-    `studies`. Raises ValueError as `take_sizes` does.
+    All sizes get equally many epochs, so small ones make fewer steps.
+
+    Args:
+        network: A name of `models.MODELS`, or a function from the number of emotions to a fresh model.
+        faces: A `FaceSet` with Training and PublicTest faces.
+        recipe: A `Recipe` or its name.
+        out: Folder of the study; a finished run in it is not trained again.
+        sizes: Training faces of each emotion, at least 1, or None for all.
+        seed: Of the drawn faces, the weights and the order of the batches.
+        options: Those of `training.fit`.
+
+    Returns:
+        A DataFrame by size: `faces` trained on; `accuracy` with `low` and `high`, the ends of its 95 %
+        interval, and `macro_f1`, all 0-1; `seconds` of training; `took all of`, the emotions that have fewer
+        faces than asked for.
+
+    Raises:
+        ValueError: A size is below 1, or there is none.
     """
     rows = {}
     for name, part in take_sizes(faces, sizes, seed).items():
@@ -110,7 +125,8 @@ def fit_power_law(faces, accuracy, floor=0.0):
     it too takes many more sizes than two or three. Raises ValueError for fewer than two different sizes,
     and for an error that is not above the floor.
     """
-    faces, error = np.asarray(faces, float), 1 - np.asarray(accuracy, float) - floor
+    faces = np.asarray(faces, float)
+    error = 1 - np.asarray(accuracy, float) - floor
     if len(np.unique(faces)) < 2:
         raise ValueError(
             f"a learning curve needs two different sizes, not {faces.tolist()}; choose smaller ones"

@@ -58,17 +58,30 @@ class Drop:
 
 
 def drop_study(network, faces, recipe, out, dropped="disgust", usage="PublicTest", seed=0, **options):
-    """Train `network` with all emotions and without `dropped`, and return the `Drop`.
+    """Train a network with all emotions and without some, and return the `Drop`.
 
-    `dropped` is one emotion or several. Scored on `usage`; PrivateTest counts one look at either run.
-    `network`, `out` and `options`: see `studies`. Raises ValueError, before anything is trained, for an
-    emotion that is not there and when fewer than two would be left.
+    Args:
+        network: A name of `models.MODELS`, or a function from the number of emotions to a fresh model.
+        faces: A `FaceSet` with Training and PublicTest faces.
+        recipe: A `Recipe` or its name.
+        out: Folder of the study; a finished run in it is not trained again.
+        dropped: One emotion or several.
+        usage: The faces that score both networks; PrivateTest counts as one look for each run.
+        seed: Of the weights and the order of the batches.
+        options: Those of `training.fit`.
+
+    Returns:
+        `Drop`.
+
+    Raises:
+        ValueError: There is no such emotion, or fewer than two would be left. Nothing is trained before.
     """
     dropped = (dropped,) if isinstance(dropped, str) else tuple(dropped)
     others = faces
     for name in dropped:
         others = others.drop(name)
-    runs, scores = [], []
+    runs = []
+    scores = []
     for some, folder in ((faces, PLAIN), (others, f"without-{'-'.join(dropped)}")):
         runs.append(train(network, some, recipe, Path(out) / folder, seed=seed, **options))
         scores.append(evaluate(runs[-1], some, usage))

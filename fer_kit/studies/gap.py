@@ -1,9 +1,8 @@
-"""The 19-point riddle: what can part validation and test as far as murphy's 67.98 and 48.66 % do?
+"""What could explain murphy's gap of 19 points between validation (67.98 %) and test (48.66 %)?
 
-Each candidate cause is produced on purpose and measured against the same honest run. PublicTest stands for
-the test set: here a fifth of the Training faces selects, so that PublicTest is free to play that part, and
-PrivateTest is not touched. A cause that makes a large gap here can have made murphy's; that it did, nobody
-can tell without their code.
+Each candidate cause is produced on purpose and compared with the same honest run. PublicTest stands for the
+test set: a fifth of the Training faces selects here, so PublicTest is free, and PrivateTest is not touched. A
+cause that makes a large gap here may be the cause of murphy's; without their code nobody can know.
 """
 
 from dataclasses import replace
@@ -24,12 +23,12 @@ REPORTED_GAP = 0.6798 - 0.4866
 PREPROCESSING = {
     "divided by 255 twice": lambda pixels: pixels / 255,
     "not divided by 255": lambda pixels: pixels * 255,
-    "0..1 where -1..1 was learnt": lambda pixels: (pixels + 255) / 2,
-    "-1..1 where 0..1 was learnt": lambda pixels: 2 * pixels - 255,
+    "0..1 where -1..1 was learned": lambda pixels: (pixels + 255) / 2,
+    "-1..1 where 0..1 was learned": lambda pixels: 2 * pixels - 255,
 }
 """Mistakes between training and test, as what they do to pixels float (N, 48, 48, 1) in 0-255.
 
-A network that has learnt from x / 255 and is tested on 2 x / 255 - 1 sees what the pixels 2 x - 255 give.
+A network that learned from x / 255 and is tested on 2 x / 255 - 1 sees what the pixels 2 x - 255 give.
 """
 
 FOLDER_ORDER = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -37,17 +36,17 @@ FOLDER_ORDER = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise
 
 
 def split_then_augment(faces, times=10, seed=0):
-    """Return (learnt, held out): a fifth is held out first, then the rest is multiplied by copies.
+    """Return (training, held out): a fifth is held out first, then the rest is multiplied by copies.
 
-    Each face that is learnt from stands there `times` times, itself and copies through `augment_disgust`.
-    `faces` are Training faces; the split is `FaceSet.split` (murphy-split).
+    Each training face occurs `times` times: itself and copies made by `augment_disgust`. `faces` are
+    Training faces; the split is `FaceSet.split` (murphy-split).
     """
-    learnt, held_out = faces.split(seed=seed)
-    return _multiply_all(learnt, times, seed), held_out
+    training, held_out = faces.split(seed=seed)
+    return _multiply_all(training, times, seed), held_out
 
 
 def augment_then_split(faces, times=10, seed=0):
-    """Return (learnt, held out) the wrong way round: first the copies, then the split.
+    """Return (training, held out) the wrong way round: first the copies, then the split.
 
     Copies of one face lie on both sides.
     """
@@ -60,21 +59,32 @@ def _multiply_all(faces, times, seed):
     return faces
 
 
-def seen_before(learnt, held_out):
-    """Return bool (N,): which held-out faces are, pixel by pixel or as a copy, among the `learnt` ones."""
-    copies = np.isin(originals(held_out), originals(learnt))
-    return copies | held_out.has_twin_in(learnt)
+def seen_before(training, held_out):
+    """Return bool (N,): which held-out faces are among the `training` faces, pixel by pixel or as a copy."""
+    copies = np.isin(originals(held_out), originals(training))
+    return copies | held_out.has_twin_in(training)
 
 
 def study_gap(network, faces, recipe, out, times=10, seed=0, **options):
-    """Produce the candidate causes and return their table.
+    """Produce the candidate causes of a gap between validation and test, and return their table.
 
-    Trains three runs: one honest (`split_then_augment`), the same once more to log its test accuracy after
-    every epoch, and one on `augment_then_split`. The table is a DataFrame by cause: validation and test
-    accuracy (0-1), `gap` between them, `margin` (half of the gap's 95 % interval, from the number of faces),
-    and `seen`, the share of validation faces that were learnt from, as a copy or a pixel-identical twin. The
-    learning rate may not react to validation, so a plateau schedule becomes constant and nothing stops
-    early. `network`, `out` and `options`: see `studies`.
+    Trains three runs: an honest one (`split_then_augment`), the same once more to log its test accuracy after
+    every epoch, and one on `augment_then_split`. The learning rate must not react to validation, so a plateau
+    schedule becomes constant and nothing stops early.
+
+    Args:
+        network: A name of `models.MODELS`, or a function from the number of emotions to a fresh model.
+        faces: A `FaceSet` with Training and PublicTest faces.
+        recipe: A `Recipe` or its name.
+        out: Folder of the study; a finished run in it is not trained again.
+        times: How often each training face occurs, itself and its copies.
+        seed: Of the split, the weights and the order of the batches.
+        options: Those of `training.fit`.
+
+    Returns:
+        A DataFrame by cause: `validation` and `test` accuracy (0-1); `gap`, the first minus the second;
+        `margin`, half of the gap's 95 % interval; `seen`, the fraction of validation faces that are in the
+        training set as well, as a copy or a pixel-identical twin.
     """
     recipe = replace(find_recipe(recipe), early_stopping=None)
     if recipe.schedule == "plateau":
@@ -83,9 +93,9 @@ def study_gap(network, faces, recipe, out, times=10, seed=0, **options):
     wrong_way = augment_then_split(faces.training, times, seed)
     test = faces.public_test
 
-    def run_on(learnt, validation, folder):
-        folder, options["validation"] = Path(out) / folder, validation
-        return train(network, learnt.join(test), recipe, folder, seed=seed, **options)
+    def run_on(training, validation, name):
+        shown = training.join(test)
+        return train(network, shown, recipe, Path(out) / name, seed=seed, validation=validation, **options)
 
     honest = run_on(*right_way, "split-then-augment")
     watched = run_on(right_way[0], test, "split-then-augment-watched")
@@ -103,7 +113,9 @@ def study_gap(network, faces, recipe, out, times=10, seed=0, **options):
 
 def _test_mistakes(model, test):
     """The test accuracy by mistake: wrong pixels and wrong labels, of a model that nothing is wrong with."""
-    pixels, network, found = test.x.astype(np.float32), takes_floats(model), {}
+    pixels = test.x.astype(np.float32)
+    network = takes_floats(model)
+    found = {}
     for name, change in PREPROCESSING.items():
         found[f"test pixels {name}"] = _accuracy(network, test, change(pixels))
     return found | {"test labels in a folder's order": _accuracy(model, in_folder_order(test))}
@@ -116,8 +128,10 @@ def _accuracy(model, faces, pixels=None):
 
 def _rows(run, split, tests, faces):
     """The rows of the table for what was tested, on so many faces, beside the validation of one run."""
-    validation, (learnt, held_out), rows = run.best_accuracy, split, {}
-    seen = seen_before(learnt, held_out).mean()
+    training, held_out = split
+    validation = run.best_accuracy
+    seen = seen_before(training, held_out).mean()
+    rows = {}
     for cause, tested in tests.items():
         variance = validation * (1 - validation) / len(held_out) + tested * (1 - tested) / faces
         margin = float(norm.ppf(0.975) * np.sqrt(variance))

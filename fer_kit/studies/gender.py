@@ -1,4 +1,4 @@
-"""The second question of zhao-fig1, gender: its faces, a fair split of them, and whom a network fails."""
+"""The second task of zhao-fig1, gender: its faces, a fair split of them, and errors by group."""
 
 import hashlib
 
@@ -43,19 +43,22 @@ def find_utkface():
 def split_by_hash(faces):
     """Return `faces` with a fifth of them PrivateTest, a tenth PublicTest, the others Training.
 
-    A hash decides, so everybody gets the same split, and a face keeps its place when others come or go.
-    Pictures of one person must not lie on both sides. UTKFace does not say who is who; but its names say
-    when each picture was collected, and those of one minute, likely of one search, stay together. A face with
-    the same `coarse_picture` as one nearer to the test is left out, and counted in `notes`.
+    A hash of the file name decides, so everybody gets the same split, and a face keeps its usage when others
+    are added or removed. Photographs of one person must not lie on both sides. UTKFace does not say who is
+    who, but its names say when each was collected, and those of one minute, likely of one search, stay
+    together. A PublicTest face with the same `coarse_picture` as a PrivateTest face, and a Training face with
+    that of either, is left out and counted in `notes`.
     """
     share = np.array([_share(_sitting(name)) for name in faces.files])
     usage = np.select([share < 0.2, share < 0.3], ["PrivateTest", "PublicTest"], "Training")
-    picture, private, public = coarse_picture(faces.images), usage == "PrivateTest", usage == "PublicTest"
+    picture = coarse_picture(faces.images)
+    private = usage == "PrivateTest"
+    public = usage == "PublicTest"
     copy = ~private & np.isin(picture, picture[private])
     copy |= ~(private | public) & np.isin(picture, picture[public])
     notes = faces.notes
     if copy.any():
-        text = f"{copy.sum():,} faces left out that look the same as one nearer to the test"
+        text = f"{copy.sum():,} faces left out that look the same as a test face"
         notes += (Note("left out", text),)
     split = type(faces)(faces.images, faces.labels, usage, faces.names, faces.files, faces.source, notes)
     return split[~copy]

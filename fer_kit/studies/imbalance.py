@@ -1,6 +1,6 @@
 """The imbalance toolbox: six ways to treat rare emotions, in one comparison.
 
-Each method changes the faces to learn from or the loss; network, recipe, seed and the faces that score are
+Each method changes the training faces or the loss; network, recipe, seed and the faces that score are
 the same for all.
 """
 
@@ -53,31 +53,44 @@ def treat(method, faces, recipe, rare="disgust", seed=0):
     if method not in METHODS:
         raise ValueError(f"no method {method!r}; there are {', '.join(METHODS)}")
     recipe = replace(find_recipe(recipe), **METHODS[method])
-    learnt, others = faces.training, faces[faces.usage != "Training"]
+    others = faces[faces.usage != "Training"]
     if method == "oversampling":
-        faces = oversample(learnt, seed).join(others)
+        faces = oversample(faces.training, seed).join(others)
     if method == "rare x10":
-        faces = multiply(learnt, rare, 10, seed=seed).join(others)
+        faces = multiply(faces.training, rare, 10, seed=seed).join(others)
     return faces, recipe
 
 
 def compare_methods(network, faces, recipe, out, methods=tuple(METHODS), rare="disgust", seed=0, **options):
-    """Train `network` once by each method and return their table, scored on PublicTest.
+    """Train a network once by each method and return their table, scored on PublicTest.
 
-    A DataFrame by method: `images` of one epoch and `seconds` of training; accuracy, macro_f1 and
-    balanced_accuracy (the mean recall), 0-1; p, McNemar's test of the accuracy against the first method;
-    and the recall of each emotion, 0-1, in a column of its name. Methods with more images make more steps
-    in as many epochs. `network`, `out` and `options`: see `studies`.
+    Methods with more images make more steps in the same number of epochs.
+
+    Args:
+        network: A name of `models.MODELS`, or a function from the number of emotions to a fresh model.
+        faces: A `FaceSet` with Training and PublicTest faces.
+        recipe: A `Recipe` or its name.
+        out: Folder of the study; a finished run in it is not trained again.
+        methods: Names from `METHODS`.
+        rare: The emotion that "rare x10" multiplies.
+        seed: Of the copies, the weights and the order of the batches.
+        options: Those of `training.fit`.
+
+    Returns:
+        A DataFrame by method: `images` per epoch and `seconds` of training; `accuracy`, `macro_f1` and
+        `balanced_accuracy` (the mean recall), 0-1; `p` of McNemar's test against the first method; and the
+        recall of each emotion, 0-1, in a column of its name.
     """
     treated = {method: treat(method, faces, recipe, rare, seed) for method in methods}
-    rows, first = {}, None
-    for method, (learnt, changed) in treated.items():
+    rows = {}
+    first = None
+    for method, (shown, changed) in treated.items():
         folder = Path(out) / (PLAIN if method == "none" else method.replace(" ", "-"))
-        run = train(network, learnt, changed, folder, seed=seed, **options)
+        run = train(network, shown, changed, folder, seed=seed, **options)
         scores = evaluate(run, faces)
         first = first or scores
         rows[method] = {
-            "images": len(learnt.training),
+            "images": len(shown.training),
             "seconds": float(run.history.seconds.sum()),
             "accuracy": scores.accuracy,
             "macro_f1": scores.macro_f1,

@@ -27,7 +27,7 @@ class Experiment(NamedTuple):
     teacher: str | None = None
 
 
-EXPERIMENTS = (
+REPORT_NETWORKS = (
     Experiment("zhao-cnn", "zhao-cnn", "zhao", 0.5715),
     Experiment("zhao-vgg", "zhao-vgg", "zhao-long", 0.5883),
     Experiment("zhao-resnet", "zhao-resnet", "zhao", 0.6000),
@@ -35,6 +35,10 @@ EXPERIMENTS = (
     Experiment("choudhari-cnn", "choudhari-cnn", "choudhari"),
     Experiment("hejslet-large", "hejslet-large", "hejslet", 0.63),
     Experiment("hejslet-light", "hejslet-light", "hejslet", 0.643),
+)
+"""Networks of the reports. Murphy's need ImageNet weights and are not among them: see notebook 06."""
+
+KIT_NETWORKS = (
     Experiment("kit-small", "kit-small", "kit-small"),
     Experiment("kit-small-taught", "kit-small", "kit-small-taught", teacher="kit-compact"),
     Experiment("kit-compact", "kit-compact", "kit-compact"),
@@ -42,7 +46,9 @@ EXPERIMENTS = (
     Experiment("kit-best", "kit-best", "kit-best"),
     Experiment("kit-best-taught", "kit-best", "kit-best-taught", teacher="kit-compact"),
 )
-"""Murphy's networks need ImageNet weights and are not among them: see notebook 06."""
+"""Networks of this kit."""
+
+EXPERIMENTS = REPORT_NETWORKS + KIT_NETWORKS
 
 SCORES = ("PrivateTest", "low", "high", "twin-free", "macro-F1", "calibration error")
 COLUMNS = ("report", "chosen on", *SCORES, "seeds", "epochs", "record")
@@ -83,7 +89,8 @@ def attempts(model, records=RECORDS):
 def _attempt(run):
     from fer_kit.models.zoo import MODELS  # needs Keras, which the table of results does without
 
-    recipe, private = run.config["recipe"], run.metrics["scores"]["PrivateTest"]
+    recipe = run.config["recipe"]
+    private = run.metrics["scores"]["PrivateTest"]
     return {
         "augmentation": run.config["variant"].get("augment", MODELS[run.config["model"]].augmentation),
         "weight decay": recipe["weight_decay"],
@@ -115,11 +122,10 @@ def result_table(records=RECORDS):
 def kit_vote(records=RECORDS):
     """Return the list of `Run`s of this kit's own recipes whose soft vote scores best on PublicTest.
 
-    Tried are the strongest two on PublicTest, the strongest three, and so on; all have learnt without the
+    Tried are the strongest two on PublicTest, the strongest three, and so on; all were trained without the
     twins of test faces. The list is empty when fewer than two were scored on PrivateTest.
     """
-    own = [e for e in EXPERIMENTS if e.report_id.startswith("kit-")]
-    runs = [run for experiment in own for run in runs_of(experiment, records) if _scored(run)]
+    runs = [run for experiment in KIT_NETWORKS for run in runs_of(experiment, records) if _scored(run)]
     runs = sorted(runs, key=lambda run: -run.best_accuracy)
     scores = [recorded_scores(run) for run in runs]
     votes = {n: vote(scores[:n]) for n in range(2, len(runs) + 1)}

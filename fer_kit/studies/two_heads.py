@@ -1,4 +1,4 @@
-"""One trunk, two heads: a network that answers both questions, learnt from faces that answer one each."""
+"""One trunk, two heads: a network for two tasks, trained on faces that have a label for one task each."""
 
 from dataclasses import replace
 
@@ -94,8 +94,10 @@ def fit_together(name, first, second, recipe, out, precision="auto", **options):
 
 def _score_each(run, *tasks):
     """Put each task's accuracy in the place of the one over all outputs, which compares unlike things."""
-    labels, probabilities = run.predictions["labels"], run.predictions["probabilities"]
-    start, scores = 0, {}
+    labels = run.predictions["labels"]
+    probabilities = run.predictions["probabilities"]
+    scores = {}
+    start = 0
     for names in tasks:
         end = start + len(names)
         rows = (labels >= start) & (labels < end)
