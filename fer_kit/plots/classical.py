@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from fer_kit.data.faceset import SIZE
-from fer_kit.plots.base import GREY, stamp
+from fer_kit.plots.base import GREY, caption, grid, stamp, titled
 
 CLASSIFIER_COLOURS = {
     "knn": "#E69F00",
@@ -22,47 +22,62 @@ MARKERS = {"pixels": "s", "lbp": "^", "gabor": "D", "hog": "o", "sift": "v"}
 def eigenfaces(mean, components, shares, title="Eigenfaces", source="", columns=8):
     """Draw the mean face and the principal components around it (Turk & Pentland 1991; choudhari-pca).
 
-    `mean` float (2304,) or (48, 48); `components` (K, 2304), unit length; `shares` (K,), 0-1, of variance.
     Red pixels grow lighter, blue ones darker, as the component grows; a component's sign means nothing.
+
+    Args:
+        mean: float (2304,) or (48, 48).
+        components: float (K, 2304), each of unit length.
+        shares: (K,) floats, 0-1, of the variance.
+        title: Written over all pictures.
+        source: What was drawn, see `stamp`.
+        columns: At most so many pictures in a row.
+
+    Returns:
+        The Figure.
     """
-    rows = -(-(len(components) + 1) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(1.35 * columns, 1.65 * rows + 0.5), squeeze=False)
-    for axis in axes.flat:
-        axis.axis("off")
-    axes.flat[0].imshow(np.reshape(mean, (SIZE, SIZE)), cmap="gray")
-    axes.flat[0].set_title("mean face", fontsize=9, weight="normal", loc="center")
+    figure, axes = grid(len(components) + 1, columns, panel=(1.35, 1.65), room=0.5)
+    axes[0].imshow(np.reshape(mean, (SIZE, SIZE)), cmap="gray")
+    caption(axes[0], "mean face")
     limit = np.abs(components).max()
-    for k, (component, share) in enumerate(zip(components, shares, strict=True)):
-        axis = axes.flat[k + 1]
-        axis.imshow(np.reshape(component, (SIZE, SIZE)), cmap="RdBu_r", vmin=-limit, vmax=limit)
-        axis.set_title(f"{k + 1}: {share:.1%}", fontsize=9, weight="normal", loc="center")
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
-    figure.tight_layout()
+    for k, (component, share) in enumerate(zip(components, shares, strict=True), 1):
+        axes[k].imshow(np.reshape(component, (SIZE, SIZE)), cmap="RdBu_r", vmin=-limit, vmax=limit)
+        caption(axes[k], f"{k}: {share:.1%}")
+    for axis in axes:
+        axis.axis("off")
+    titled(figure, title)
     return stamp(figure, source)
 
 
 def hog_glyphs(cells, images=None, captions=None, title="What HOG sees", source=""):
     """Draw each cell's histogram as a star of lines along the edges, the brighter the stronger.
 
-    `cells` float (N, rows, columns, 9) of `Hog.cells`, negative values left out; `images` uint8 (N, 48, 48)
-    are drawn above, where given; `captions` (N,) str. Each face has its own scale of brightness.
+    Each face has its own scale of brightness.
+
+    Args:
+        cells: float (N, rows, columns, 9) of `Hog.cells`; negative values are left out.
+        images: uint8 (N, 48, 48), drawn above, or None.
+        captions: (N,) str.
+        title: Written over all pictures.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
     """
     count = len(cells)
     rows = 1 if images is None else 2
-    figure, axes = plt.subplots(
-        rows, count, figsize=(1.75 * count, 1.75 * rows + 0.7), squeeze=False, layout="constrained"
-    )
-    for k, axis in enumerate(axes[-1]):
+    figure, axes = grid(rows * count, count, panel=(1.75, 1.75), room=0.7)
+    for k, axis in enumerate(axes[-count:]):
         _draw_glyphs(axis, np.maximum(cells[k], 0))
     if images is not None:
-        for image, axis in zip(images, axes[0], strict=True):
+        for image, axis in zip(images, axes[:count], strict=True):
             axis.imshow(image, cmap="gray", vmin=0, vmax=255)
-    for axis, caption in zip(axes[0], captions if captions is not None else [""] * count, strict=True):
-        axis.set_title(caption, fontsize=10, weight="normal", loc="center")
-    for axis in axes.flat:
+    if captions is not None:
+        for axis, text in zip(axes[:count], captions, strict=True):
+            caption(axis, text, fontsize=10)
+    for axis in axes:
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    titled(figure, title)
     return stamp(figure, source)
 
 
@@ -85,31 +100,43 @@ def _draw_glyphs(axis, cells):
 def accuracy_grid(table, title="PrivateTest accuracy", source=""):
     """Draw accuracies as a heat map: each row a descriptor, each column a classifier.
 
-    `table` is a DataFrame as of `classical.table`; baselines that were not fitted remain empty.
+    Args:
+        table: A DataFrame as of `classical.table`; baselines that were not fitted remain empty.
+        title: Written above.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
     """
     parts = table.index.str.partition("-")
-    grid = (
+    squares = (
         table.assign(descriptor=parts.get_level_values(0), classifier=parts.get_level_values(2))
         .pivot(index="descriptor", columns="classifier", values="accuracy")
         .reindex(columns=[name for name in CLASSIFIER_COLOURS if f"-{name}" in "".join(table.index)])
     )
-    grid = 100 * grid.loc[grid.max(axis=1).sort_values(ascending=False).index]
-    figure, axis = plt.subplots(figsize=(2 + 1.6 * grid.shape[1], 1.2 + 0.65 * len(grid)))
+    squares = 100 * squares.loc[squares.max(axis=1).sort_values(ascending=False).index]
+    figure, (axis,) = grid(1, panel=(2 + 1.6 * squares.shape[1], 1.2 + 0.65 * len(squares)))
     bar = {"label": "accuracy (%)"}
-    sns.heatmap(grid, ax=axis, annot=True, fmt=".1f", cmap="Blues", linewidths=1, cbar_kws=bar)
+    sns.heatmap(squares, ax=axis, annot=True, fmt=".1f", cmap="Blues", linewidths=1, cbar_kws=bar)
     axis.tick_params(axis="y", rotation=0)
     axis.grid(visible=False)
     axis.set(title=title, xlabel="classifier", ylabel="descriptor")
-    figure.tight_layout()
     return stamp(figure, source)
 
 
 def accuracy_beside_cost(table, title="Accuracy beside the cost of a prediction", source="", human=None):
     """Draw accuracy against processor time per face (logarithmic), by classifier and descriptor.
 
-    `table` is a DataFrame as of `classical.table`. `human` (0-1) draws a dashed line.
+    Args:
+        table: A DataFrame as of `classical.table`.
+        title: Written above.
+        source: What was drawn, see `stamp`.
+        human: An accuracy, 0-1, drawn as a dashed line.
+
+    Returns:
+        The Figure.
     """
-    figure, axis = plt.subplots(figsize=(9, 5.5))
+    figure, (axis,) = grid(1, panel=(9, 5.5))
     colours = {}
     shapes = {}
     for name, row in table.iterrows():
@@ -126,5 +153,4 @@ def accuracy_beside_cost(table, title="Accuracy beside the cost of a prediction"
     axis.set(xscale="log", title=title, ylabel="accuracy (%)")
     axis.set_xlabel("processor time per face, from pixels to label (µs)")
     axis.margins(x=0.15, y=0.1)
-    figure.tight_layout()
     return stamp(figure, source)
