@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.models.layers import precision_of
 from fer_kit.runtime import devices
+from fer_kit.studies import common
 from fer_kit.training import callbacks, loop
 from fer_kit.training.batches import Batches
+from fer_kit.training.learning_rate import find_learning_rate
 from fer_kit.training.recipes import RECIPES, Recipe, find_recipe, make_optimiser
 
 QUICK = Recipe("quick", "these tests", epochs=4, batch_size=32)
@@ -263,6 +265,14 @@ def test_fit_leaves_the_global_generators_as_they_were(few, tmp_path, monkeypatc
     stop_in(monkeypatch, 1, OSError("No space left on device"))
     with pytest.raises(OSError, match="No space left"):
         loop.fit("kit-small", few, RICH, tmp_path / "failed", epochs=1, precision="float32")
+    assert states() == before
+
+
+def test_the_finder_and_studies_leave_them_as_well(few, tmp_path):
+    before = states()
+    find_learning_rate("zhao-sepconv", few, QUICK, steps=2)
+    assert states() == before
+    common.train(small_model, few, QUICK, tmp_path / "run", epochs=1)
     assert states() == before
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from test_training import states
 
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.evaluation.scores import vote
@@ -114,7 +115,9 @@ def test_a_kill_before_the_whole_model_is_saved_is_made_good(few, backbone, tmp_
 
 
 def test_augmented_copies_are_learnt_from_and_selected_without(few, backbone, tmp_path):
+    generators = states()
     run = transfer.train_head(backbone, few, tmp_path / "run", QUICK, copies=2, epochs=1, cache=tmp_path)
+    assert states() == generators
     assert run.provenance["trained_on"]["faces"] == 3 * 130
     assert len(run.predictions["labels"]) == 40 and run.config["variant"]["copies"] == 2
 
@@ -129,7 +132,9 @@ def test_a_report_may_select_on_a_part_of_the_training_faces(few, backbone, tmp_
 
 
 def test_fine_tuning_moves_the_top_layers_and_no_statistics(base, few, tmp_path):
+    generators = states()
     tuned = transfer.fine_tune(base, few, tmp_path / "tuned", 10, QUICK, epochs=1)
+    assert states() == generators
     before, after = (run.model().get_layer("backbone") for run in (base, tuned))
     changed = [
         any(not np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))

@@ -6,7 +6,7 @@ losses         cross-entropy, focal and logit-adjusted loss
 batches        the order of faces, mixup, teachers' answers
 callbacks      the best model, the state to resume from, progress
 ema            averaged weights
-speedups       batch normalisation in one step
+speedups       fused batch normalisation
 records        Run: what a training run leaves; `recorded` holds those that come with the kit
 distillation   learning from trained networks
 learning_rate  the learning-rate finder

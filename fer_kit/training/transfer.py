@@ -126,8 +126,8 @@ def fine_tune(
     """
     _check(fine_tune, options)
     base = base if isinstance(base, Run) else Run.open(base)
-    backbone, last = _open_base(base)
-    with seeded(seed):  # augmentation draws its seeds
+    with seeded(seed):  # augmentation, and the layers of a model that is loaded, draw their seeds
+        backbone, last = _open_base(base)
         tuned = classifier(backbone, len(last[1]), dropout, augmentation, seed)
     tuned.get_layer("probabilities").set_weights(last)
     about = {**backbone.record, "layers": layers, "dropout": dropout, "augmentation": augmentation}
