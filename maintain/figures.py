@@ -19,8 +19,8 @@ from maintain.gallery import draw_all
 
 HEAD = """# The reports, reproduced
 
-Made by `python -m maintain figures` from the run records in `records/`; nothing here is written by
-hand. Each figure has a sidecar, `.json`, that says which record, dataset, seed and versions it
+Made by `python -m maintain figures` from the run records in `fer_kit/training/recorded`; nothing here is
+written by hand. Each figure has a sidecar, `.json`, that says which record, dataset, seed and versions it
 comes from. Faces in figures are drawn by the kit: FER-2013's own may not be passed on.
 
 ## Results on FER-2013

@@ -93,6 +93,29 @@ def test_functions_are_short():
     complain(problems, "take a step with a name of its own out of it; 30 lines without docstring is the most")
 
 
+PAIRS = {("x", "y"), ("low", "high")}
+"""Names of two values that are one thing, which may be assigned together."""
+
+
+def test_one_assignment_a_line():
+    problems = []
+    for path in [*MODULES, *MAINTAINERS]:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple):
+                targets = [target for target in node.targets if isinstance(target, ast.Tuple)]
+                if any(_names(target) not in PAIRS and not _swaps(target, node.value) for target in targets):
+                    problems.append(f"{relative(path)}:{node.lineno} {ast.unparse(node)[:60]}")
+    complain(problems, "give each value a line of its own, unless they are one thing, as PAIRS are")
+
+
+def _names(target):
+    return tuple(ast.unparse(element) for element in target.elts)
+
+
+def _swaps(target, value):
+    return set(_names(target)) == set(_names(value))
+
+
 def test_public_names_have_docstrings():
     problems = []
     for path in [*MODULES, *MAINTAINERS]:
