@@ -29,7 +29,7 @@ def watch(source, out=None, model="kit-small", detector="mtcnn", classify=None):
     Ctrl-C ends a camera too. `model` is as in `classifier`, `classify` a function in its place, as
     `FacePipeline` takes it; `detector` is a name for `find_detector`.
 
-    Raises what `frames`, `annotate.video` and `FacePipeline` raise; files hold what was seen until then.
+    Raises what `frames`, `annotation.video` and `FacePipeline` raise; files hold what was seen until then.
     """
     stream = frames(source)
     print(f"Watching {stream.name}. Frames stay on this computer{'' if out else ', and nothing is stored'}.")
