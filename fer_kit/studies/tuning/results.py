@@ -4,6 +4,7 @@ study.db      the study as Optuna stores it, in SQLite; or FER_STUDIES names a P
 trial-0003/   the run record of a trial
 """
 
+import random
 import time
 import warnings
 from pathlib import Path
@@ -75,17 +76,20 @@ def _connect(url, path):
 
     options = {"heartbeat_interval": HEARTBEAT, "grace_period": GRACE_PERIOD}
     options["heartbeat_stale_trial_callback"] = storages.RetryHeartbeatStaleTrialCallback(MAX_RETRIES)
-    try:
+    tries = 0
+    while True:
         try:
             return storages.RDBStorage(url, **options)
-        except (IntegrityError, OperationalError):  # another process is creating the same tables
-            time.sleep(2)
-            return storages.RDBStorage(url, **options)
-    except DatabaseError as error:
-        raise ValueError(
-            f"the study of {path} cannot be opened ({error.orig}). If the file is damaged, restore it from a "
-            "copy, or give another folder as out"
-        ) from error
+        except DatabaseError as error:
+            tries += 1
+            if tries == 6 or not isinstance(error, (IntegrityError, OperationalError)):
+                raise ValueError(
+                    f"the study of {path} cannot be opened ({error.orig}). If the file is damaged, restore "
+                    "it from a copy, or give another folder as out"
+                ) from error
+            # Processes that create the same tables at the same moment disturb one another. Each waits for
+            # another time, also where all have the same seed.
+            time.sleep(random.SystemRandom().uniform(0.1, 1.5))
 
 
 def begun(study):
