@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.plots import tuning as tuning_plots
+from fer_kit.runtime.seeds import seeded
 from fer_kit.studies import tuning
 from fer_kit.studies.tuning import results, study
 from fer_kit.studies.tuning import space as tuning_space
@@ -401,7 +402,8 @@ def test_the_reports_spaces_can_be_tried():
 
 
 def test_the_finder_rises_stops_at_divergence_and_leaves_the_weights(few):
-    model = toy(7)
+    with seeded(0):  # from some weights a loss on 64 faces rises at once, and is refused
+        model = toy(7)
     before = model.get_weights()
     curve = learning_rate.find_learning_rate(model, few, QUICK, lowest=1e-4, highest=1e4, steps=60)
     assert len(curve) < 60 and np.allclose(np.diff(np.log(curve.learning_rate)), np.log(1e8) / 59)
