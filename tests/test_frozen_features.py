@@ -200,12 +200,12 @@ def test_a_cache_of_other_data_or_weights_is_never_reused(backbone, few, tmp_pat
 @pytest.mark.parametrize("damage", ["of other faces", "of fewer faces", "cut", "garbage", "empty"])
 def test_a_file_that_cannot_be_used_is_computed_anew(backbone, few, tmp_path, damage):
     expected = np.array(extract(few, backbone, tmp_path / "whole"))
-    path = frozen_features.feature_file(few, backbone, tmp_path / "ours")[0]
+    path = frozen_features.feature_file(few, backbone, tmp_path / "ours")
     path.parent.mkdir()
     if damage.startswith("of "):
         others = few[::-1] if damage == "of other faces" else few[:64]
         extract(others, backbone, tmp_path)
-        path.write_bytes(frozen_features.feature_file(others, backbone, tmp_path)[0].read_bytes())
+        path.write_bytes(frozen_features.feature_file(others, backbone, tmp_path).read_bytes())
     else:
         whole = next((tmp_path / "whole").iterdir()).read_bytes()
         path.write_bytes({"cut": whole[:5000], "garbage": b"no array" * 99, "empty": b""}[damage])
@@ -213,6 +213,37 @@ def test_a_file_that_cannot_be_used_is_computed_anew(backbone, few, tmp_path, da
         again = extract(few, backbone, tmp_path / "ours")
     assert np.array_equal(again, expected)
     assert [file.name for file in (tmp_path / "ours").iterdir()] == [path.name]
+
+
+def test_faces_that_another_file_holds_are_not_computed_again(backbone, few, tmp_path, counted):
+    whole = extract(few, backbone, tmp_path)
+    counted.clear()
+    assert np.array_equal(extract(few[::-3], backbone, tmp_path), whole[::-3]) and not counted
+    more = draw_sample(700)[100:180]
+    joined = extract(more, backbone, tmp_path)
+    assert sum(counted) == 64 and np.array_equal(joined[:50], whole[100:])
+    expected = feature_extractor(backbone).predict(more.x, verbose=0)
+    np.testing.assert_allclose(joined, expected, atol=1e-3)
+
+
+def test_a_damaged_row_is_computed_again_and_no_other(backbone, few, tmp_path, counted):
+    expected = np.array(extract(few, backbone, tmp_path))
+    path = frozen_features.feature_file(few, backbone, tmp_path)
+    row = len(few) // 2
+    rows = np.lib.format.open_memmap(path, "r+")
+    rows["features"][row, 7] += 1
+    rows["checksum"][3] += 1
+    rows.flush()
+    counted.clear()
+    with pytest.warns(UserWarning, match=rf"{path.name} is damaged: 2 of {len(few)} faces are computed anew"):
+        again = extract(few, backbone, tmp_path)
+    assert len(counted) == 1
+    np.testing.assert_allclose(again, expected, atol=1e-5)
+    other = load_backbone(**SMALL, weights=None, precision="float32", seed=1)
+    path.rename(frozen_features.feature_file(few, other, tmp_path))  # the features of another network
+    with pytest.warns(UserWarning, match=f"damaged: {len(few)} of"):
+        theirs = extract(few, other, tmp_path)
+    assert not np.allclose(theirs, expected)
 
 
 def test_an_interrupted_extraction_goes_on_where_it_was(backbone, few, tmp_path, monkeypatch, counted):
@@ -227,9 +258,9 @@ def test_an_interrupted_extraction_goes_on_where_it_was(backbone, few, tmp_path,
     monkeypatch.setattr(keras.Model, "predict_on_batch", interrupt)
     with pytest.raises(KeyboardInterrupt):
         extract(few, backbone, tmp_path, batch_size=32)
-    path = frozen_features.feature_file(few, backbone, tmp_path)[0]
-    half_written = np.lib.format.open_memmap(path, "r+")["features"][0]
-    half_written[64:80] = 7  # as a kill in the middle of a batch leaves it
+    path = frozen_features.feature_file(few, backbone, tmp_path)
+    half_written = np.lib.format.open_memmap(path, "r+")
+    half_written["features"][64:80] = 7  # as a kill in the middle of a batch leaves it
     resumed = extract(few, backbone, tmp_path, batch_size=32)
     assert counted == [32, 32, "stopped", 32, 32, 32]
     assert np.array_equal(resumed, extract(few, backbone, tmp_path / "whole", batch_size=32))

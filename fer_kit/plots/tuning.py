@@ -45,14 +45,14 @@ def table_of_two(trials, row, column, title="Two hyper-parameters at once", sour
     square it shows their mean; one without an accuracy stays white.
     """
     squares = 100 * _some(trials).pivot_table(index=row, columns=column, values="accuracy", dropna=False)
-    figure, axis = plt.subplots(figsize=(1.2 * squares.shape[1] + 3, 0.6 * squares.shape[0] + 1.8))
+    size = (1.2 * squares.shape[1] + 3, 0.6 * squares.shape[0] + 1.8)
+    figure, axis = plt.subplots(figsize=size, layout="constrained")
     bar = {"label": "PublicTest accuracy (%)"}
     sns.heatmap(squares, ax=axis, annot=True, fmt=".1f", cmap=SHADES, linewidths=0.5, cbar_kws=bar)
     axis.set_xticklabels([_text(value) for value in squares.columns], rotation=0)
     axis.set_yticklabels([_text(value) for value in squares.index], rotation=0)
     axis.grid(visible=False)
     axis.set(title=title, xlabel=column, ylabel=row)
-    figure.tight_layout()
     return stamp(figure, source)
 
 

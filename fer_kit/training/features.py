@@ -2,13 +2,15 @@
 
 A frozen backbone gives the same output for a face in every epoch, so it is computed once and cached. There is
 one `.npy` file per (faces, backbone), written batch by batch and memory-mapped, so that only one batch is in
-memory.
+memory. Each of its rows holds a face's digest, its features and their checksum, so that other sets of faces
+find in it what they share, and damage is noticed.
 """
 
 import hashlib
 import os
 import time
 import warnings
+import zlib
 from functools import cached_property
 from pathlib import Path
 
@@ -82,8 +84,9 @@ class Features:
 def extract(faces, backbone, cache=None, batch_size=64):
     """Return the features of all faces by a frozen backbone, computed where the cache does not hold them.
 
-    An interrupted extraction resumes after its last whole batch. A file that is cut off, or of something
-    else, is computed again, with a warning.
+    Faces that any file of the cache holds for this backbone are taken from there: a part of Training, or six
+    emotions of the seven, cost no second pass. An interrupted extraction resumes after its last batch. Rows
+    whose checksum is wrong are computed again, with a warning.
 
     Args:
         faces: A FaceSet.
@@ -98,31 +101,43 @@ def extract(faces, backbone, cache=None, batch_size=64):
     Raises:
         OSError: When the disk is full; it says how much room the features need.
     """
-    path, key = feature_file(faces, backbone, cache)
-    layout = np.dtype([("key", "S64"), ("rows", "<i8"), ("features", "<f4", (len(faces), backbone.channels))])
-    kept = _open(path, key, layout)
-    if kept is None or kept["rows"][0] < len(faces):
+    path = feature_file(faces, backbone, cache)
+    kept = _open(path, faces, backbone)
+    missing = np.arange(len(faces)) if kept is None else _missing(kept, backbone, path)
+    if len(missing):
         try:
-            kept = _allocate(path, key, layout, fresh=kept is None)
+            kept = _allocate(path, faces, backbone, fresh=kept is None)
         except OSError as error:
-            need = f"{layout.itemsize / 1e6:.0f} MB"
+            need = f"{len(faces) * _layout(backbone).itemsize / 1e6:.0f} MB"
             raise OSError(
                 f"could not write the features to {path} ({error}). They need {need}: make room, or set "
                 "FER_CACHE to a folder on another disk. What is written is kept"
             ) from error
-        _compute(kept, faces, backbone, batch_size)
-    return np.lib.format.open_memmap(path, "r")["features"][0]
+        missing = _reuse(kept, missing, backbone, path)
+    if len(missing):
+        _compute(kept, missing, faces, backbone, batch_size)
+    return np.lib.format.open_memmap(path, "r")["features"]
 
 
 def feature_file(faces, backbone, cache=None):
-    """Return (the Path of the features' file, their fingerprint of 64 hexadecimal digits)."""
-    key = hashlib.sha256(b"".join(faces.digests.tolist()) + backbone.fingerprint.encode()).hexdigest()
+    """Return the Path of the file with the features of these faces, in this order, by this backbone."""
+    images = hashlib.sha256(b"".join(faces.digests.tolist())).hexdigest()[:16]
     folder = Path(cache) if cache else settings.cache_dir() / "features"
-    return folder / f"{backbone.name}-{key[:16]}.npy", key
+    return folder / f"{backbone.name}-{backbone.fingerprint}-{images}.npy"
 
 
-def _open(path, key, layout):
-    """Return what a file keeps, as a memmap of one record of `layout`; None where there is nothing of use."""
+def _layout(backbone):
+    """Return the dtype of a row. A row that was not computed yet has the checksum 0 and features of 0."""
+    return np.dtype([("digest", "S32"), ("checksum", "<u4"), ("features", "<f4", (backbone.channels,))])
+
+
+def _checksum(row, backbone):
+    """Return the CRC-32 of a row's features; that of another backbone's features is another one."""
+    return zlib.crc32(np.ascontiguousarray(row).data, zlib.crc32(backbone.fingerprint.encode()))
+
+
+def _open(path, faces, backbone):
+    """Return what a file keeps of these faces, as a read-only memmap; None where there is nothing of use."""
     if not path.exists():
         return None
     try:
@@ -130,20 +145,30 @@ def _open(path, key, layout):
     except (ValueError, EOFError, OSError) as error:
         warnings.warn(f"{path} is damaged ({error}) and computed anew", stacklevel=3)
         return None
-    if kept.dtype != layout or kept.shape != (1,) or kept["key"][0] != key.encode():
+    if kept.dtype != _layout(backbone) or not np.array_equal(kept["digest"], faces.digests):
         warnings.warn(f"{path} holds the features of something else and is computed anew", stacklevel=3)
         return None
     return kept
 
 
-def _allocate(path, key, layout, fresh):
+def _missing(kept, backbone, path):
+    """Return the rows that are not computed yet or damaged; warns of the damaged ones."""
+    right = [_checksum(row, backbone) for row in kept["features"]]
+    missing = np.flatnonzero(kept["checksum"] != np.array(right, np.uint32))
+    damaged = np.count_nonzero(kept["checksum"][missing])
+    if damaged:
+        warnings.warn(f"{path} is damaged: {damaged} of {len(kept)} faces are computed anew", stacklevel=3)
+    return missing
+
+
+def _allocate(path, faces, backbone, fresh):
     """Return the file at `path` as a writable memmap; a `fresh` one takes the place of any other."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if fresh:
         # Another kernel may read or fill a file of this name: it keeps the old one.
         draft = path.with_name(f"{path.name}.{os.getpid()}")
-        kept = np.lib.format.open_memmap(draft, "w+", layout, (1,))
-        kept["key"] = key
+        kept = np.lib.format.open_memmap(draft, "w+", _layout(backbone), (len(faces),))
+        kept["digest"] = faces.digests
         del kept  # an open file cannot be moved on Windows
         draft.replace(path)
     if hasattr(os, "posix_fallocate"):
@@ -153,18 +178,36 @@ def _allocate(path, key, layout, fresh):
     return np.lib.format.open_memmap(path, "r+")
 
 
-def _compute(kept, faces, backbone, batch_size):
-    """Fill the features from the last whole batch on. Two kernels that do so write the same numbers."""
+def _reuse(kept, missing, backbone, path):
+    """Fill missing rows from the backbone's other files, and return the rows that are still missing."""
+    kept["checksum"][missing] = 0
+    for other in sorted(path.parent.glob(f"{backbone.name}-{backbone.fingerprint}-*.npy")):
+        try:
+            known = np.lib.format.open_memmap(other, "r")
+        except (ValueError, EOFError, OSError):
+            continue  # damaged, or just removed: it has nothing to offer
+        if other == path or known.dtype != kept.dtype or not len(missing):
+            continue
+        _, ours, theirs = np.intersect1d(kept["digest"][missing], known["digest"], return_indices=True)
+        for row, source in zip(missing[ours], theirs, strict=True):
+            if known["checksum"][source] == _checksum(known["features"][source], backbone):
+                kept[row] = known[source]
+        missing = missing[kept["checksum"][missing] == 0]
+    return missing
+
+
+def _compute(kept, rows, faces, backbone, batch_size):
+    """Fill the features of `rows`. Two kernels that do so write the same numbers."""
     model = backbone.extractor
     start = time.monotonic()
-    done = int(kept["rows"][0]) // batch_size * batch_size
-    with progress_bar(len(faces), done, "face") as bar:
+    with progress_bar(len(rows), 0, "face") as bar:
         bar.set_description("features", refresh=False)
-        for first in range(done, len(faces), batch_size):
-            rows = np.arange(first, first + batch_size) % len(faces)  # a smaller batch would be compiled anew
-            batch = np.asarray(model.predict_on_batch(faces.x[rows]), np.float32)[: len(faces) - first]
-            kept["features"][0, first : first + len(batch)] = batch
-            kept["rows"] = first + len(batch)
+        for first in range(0, len(rows), batch_size):
+            batch = rows[first : first + batch_size]
+            shown = np.resize(batch, batch_size)  # a smaller batch would be compiled anew
+            features = np.asarray(model.predict_on_batch(faces.x[shown]), np.float32)[: len(batch)]
+            kept["features"][batch] = features
+            kept["checksum"][batch] = [_checksum(row, backbone) for row in features]
             bar.update(len(batch))
     kept.flush()
-    print(f"Features of {len(faces):,} faces by {backbone}: {time.monotonic() - start:.0f} s", flush=True)
+    print(f"Features of {len(rows):,} faces by {backbone}: {time.monotonic() - start:.0f} s", flush=True)
