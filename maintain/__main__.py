@@ -79,6 +79,17 @@ def animation(options):
     print(f"{options.out}, {options.out.stat().st_size / 1024:.0f} KiB: {seen}")
 
 
+def murphy(options):
+    """Train murphy's experiments on a backbone with ImageNet's weights.
+
+    One run record each, scored once; a call that was interrupted resumes. Takes hours without a GPU.
+    """
+    from fer_kit.data import load_faces
+    from maintain.murphy import murphy as train_all
+
+    train_all(load_faces(options.data), options.out)
+
+
 RUN = argument("run", metavar="RUN", help="the folder of the run")
 
 COMMANDS = {
@@ -87,6 +98,7 @@ COMMANDS = {
     guide: [argument("times", nargs="*", metavar="FILE", help="a times.json that `run` left")],
     ship: [RUN, argument("name", metavar="NAME", help="the name to load it by"), DATA],
     badges: [],
+    murphy: [DATA, argument("--out", metavar="DIR", type=Path, required=True, help="where the runs go")],
     animation: [argument("--out", metavar="FILE", type=Path, default="figures/demo.gif", help="%(default)s")],
 }
 

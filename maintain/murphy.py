@@ -1,0 +1,69 @@
+"""`python -m maintain murphy`: murphy's experiments with ImageNet's weights, one run record each.
+
+InceptionV3's weights have to be downloaded; those of EfficientNet-Lite0 come in a package, so that anybody
+can repeat these rows. Each run says so: its model is called EfficientNetLite0. An interrupted call resumes.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from fer_kit.evaluation import evaluate
+from fer_kit.models import load_backbone
+from fer_kit.studies.data_size import take_sizes
+from fer_kit.studies.imbalance import treat
+from fer_kit.training import fine_tune, train_head
+from fer_kit.training.recipes import find_recipe
+
+BACKBONE = "EfficientNetLite0"
+FROZEN = 224
+"""Side in pixels of the frozen stage: murphy's."""
+TUNED = 112
+"""Side of the fine-tuned stage, in which an epoch takes the backbone forth and back for every face."""
+
+
+def murphy(faces, out):
+    """Train and score all rows on a FaceSet; each has a folder below `out`."""
+    out = Path(out)
+    backbone = load_backbone(BACKBONE, FROZEN, "package")
+    for name, shown, options in heads(faces):
+        run = train_head(backbone, shown, out / name, **options)
+        evaluate(run, shown, "PrivateTest")
+    own_protocol(backbone, faces, out / "own-protocol")
+    small = load_backbone(BACKBONE, TUNED, "package")
+    base = train_head(small, faces, out / f"murphy-base-{TUNED}")
+    evaluate(base, faces, "PrivateTest")
+    for name, recipe in tunings().items():
+        run = fine_tune(base, faces, out / name, recipe=recipe)
+        evaluate(run, faces, "PrivateTest")
+
+
+def heads(faces):
+    """Yield (name, the faces, the options of `train_head`) of each run on the frozen backbone."""
+    recipe = find_recipe("murphy-base")
+    yield "murphy-base", faces, {}
+    for method in ("class weights", "rare x10"):
+        shown, changed = treat(method, faces, recipe)
+        yield method.replace(" ", "-"), shown, {"recipe": changed}
+    yield "without-disgust", faces.drop("disgust"), {}
+    for name, part in list(take_sizes(faces).items())[:-1]:  # the last one is all faces
+        yield name.replace(" ", "-"), part, {}
+    for size in (16, 64):
+        yield f"batch-{size}", faces, {"recipe": replace(recipe, batch_size=size)}
+    yield "dropout-0.6", faces, {"dropout": 0.6}
+    yield "plateau", faces, {"recipe": replace(recipe, schedule="plateau", plateau_patience=3)}
+
+
+def own_protocol(backbone, faces, out):
+    """Train on four fifths of Training, select on the last one, test on both test sets, as murphy did."""
+    rest, held = faces.training.split(0.2)
+    run = train_head(backbone, rest, out, validation=held)
+    return evaluate(run, faces[faces.usage != "Training"], "all", twins_from=rest)
+
+
+def tunings():
+    """Return {name: recipe} of the fine-tuned stage."""
+    recipe = find_recipe("murphy-finetune")
+    return {
+        f"murphy-finetune-{TUNED}": recipe,
+        f"murphy-finetune-{TUNED}-class-weights": replace(recipe, class_weight="balanced"),
+    }
