@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from fer_kit import build
+from fer_kit.models import MODELS
 from fer_kit.models.exporting import SUFFIXES, difference, export, fast, load_exported
-from fer_kit.models.zoo import MODELS
 from fer_kit.training.records import open_model
 
 BAR = 0.15

@@ -18,7 +18,7 @@ import numpy as np
 
 from fer_kit.data.augment import augment_face
 from fer_kit.data.sample.people import draw_sample
-from fer_kit.models import zoo
+from fer_kit.models import catalogue, zoo
 from fer_kit.runtime import devices
 from fer_kit.training import callbacks
 from fer_kit.training.batches import Batches
@@ -79,7 +79,8 @@ def main():
     recipe = find_recipe("hejslet")
     drawn = draw_sample(options.faces * 5 // 4 + 100).training
     faces = drawn[: options.faces // recipe.batch_size * recipe.batch_size]
-    precision, reason = devices.choose_precision(separable=zoo.find_architecture(options.model).separable)
+    architecture = catalogue.find_architecture(options.model)
+    precision, reason = devices.choose_precision(separable=architecture.separable)
     print(f"{options.model}, {len(faces)} faces, {devices.describe()}; the kit takes {precision}: {reason}")
 
     plain = contextlib.nullcontext

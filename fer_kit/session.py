@@ -7,6 +7,7 @@ the dataset and chooses where runs are kept.
 import importlib.util
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from fer_kit.data.emotions import emotion_of
 from fer_kit.runtime import settings
-from fer_kit.runtime.stderr import quiet
+from fer_kit.runtime.stderr import import_backend, quiet
 
 HARDWARE_TYPE = "application/vnd.fer-kit.hardware+json"
 """Media type under which a notebook's output carries what `check_hardware` found."""
@@ -58,7 +59,7 @@ def setup():
     else:
         _tell_missing(missing(extras=()), "install them with `pip install`.")
     with quiet():
-        _import_backend()
+        import_backend()
     from fer_kit.plots.base import use_style
 
     use_style()
@@ -94,10 +95,23 @@ def check_hardware():
     if gpus:
         _show(f"GPU: {found['name']}", found)
     else:
-        remedy = GPU_MENU.get(settings.host(), "")
         said = f"No GPU found, computing on {cpu}: everything runs, training takes longer."
-        _show(f"{said}\n{remedy}The profile `lab` fits a CPU.", found)
+        _show(f"{said}\n{gpu_advice()}The profile `lab` fits a CPU.", found)
     return found
+
+
+def gpu_advice():
+    """Return in words how a GPU would be found on this machine, as far as one can tell; else ""."""
+    host = settings.host()
+    if host or settings.backend() != "tensorflow":
+        return GPU_MENU.get(host, "")
+    if sys.platform == "win32":
+        return "On Windows TensorFlow uses a GPU only within WSL: install the kit there. "
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        return "TensorFlow has no GPU on a Mac; `pip install torch` and KERAS_BACKEND=torch use Apple's. "
+    if shutil.which("nvidia-smi"):
+        return 'For the NVIDIA GPU here: `pip install "tensorflow[and-cuda]"`, then restart Python. '
+    return ""
 
 
 def _show(text, found):
@@ -124,17 +138,6 @@ def check_opencv():
         from fer_kit.camera.detection import opencv_advice
 
         print(f"For lessons 12 to 14: {opencv_advice('Haar cascades or no KCF tracker')}.")
-
-
-def _import_backend():
-    name = settings.backend()
-    try:
-        backend = importlib.import_module(name)
-    except ImportError as error:
-        message = f"{name} is not installed: `pip install {name}`, or set KERAS_BACKEND to one that is"
-        raise ImportError(message) from error
-    if name == "tensorflow":
-        backend.get_logger().setLevel("ERROR")  # it warns of retracing whenever a lesson uses several models
 
 
 def _version(package):
@@ -202,7 +205,7 @@ def install_missing():
     with tempfile.TemporaryDirectory() as folder:
         held = Path(folder) / "installed.txt"
         versions = {f"{found.name}=={found.version}" for found in metadata.distributions() if found.name}
-        held.write_text("\n".join(sorted(versions)))
+        held.write_text("\n".join(sorted(versions)), encoding="utf-8")
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--retries", "1", "--constraint", held]
         for requirement in wanted:
             if subprocess.run([*pip, requirement], check=False).returncode:

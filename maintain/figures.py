@@ -3,18 +3,21 @@
 Writes <id>.png and <id>.json, its sidecar, for each figure, and README.md. Nothing is trained or scored.
 """
 
+import io
+import json
 import re
 from collections import Counter
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from fer_kit.models import pretrained
 from fer_kit.plots import base
 from fer_kit.reports import REPORTED
-from fer_kit.runtime.files import replacing, write_json
+from fer_kit.runtime.files import read_json, replacing, write_json
 from fer_kit.studies.reproduction import EXPERIMENTS, result_table
 from fer_kit.training.recipes import RECIPES
-from fer_kit.training.records import RECORDS, Run, versions
+from fer_kit.training.records import RECORDS, Run
 from maintain.gallery import draw_all
 
 HEAD = """# The reports, reproduced
@@ -35,6 +38,9 @@ not been run yet.
 *kit-vote* is the mean answer of the kit's own networks, the strongest two or more, as many as score
 best on PublicTest. Murphy's InceptionV3 is missing: it needs ImageNet weights.
 """
+
+SAME = 5e-3
+"""Pictures whose pixels, 0 to 1, differ less than this in the mean look the same."""
 
 RESULTS = r"(?s)(<!-- results: .*? -->\n).*?(<!-- end of results -->)"
 """The marks in the repository's README between which the results stand."""
@@ -59,10 +65,8 @@ def figures(out, records=RECORDS):
         stem = drawn.report_id or "results"
         used[stem] += 1
         stem += f"-{used[stem]}" if used[stem] > 1 else ""
-        with replacing(out / f"{stem}.png") as file:
-            drawn.figure.savefig(file, format="png", dpi=90, bbox_inches="tight", metadata={"Software": None})
         about = {"report_id": drawn.report_id, "caption": drawn.caption} | drawn.made_from
-        write_json(out / f"{stem}.json", about | {"drawn with": versions()})
+        _write(drawn.figure, about, out / f"{stem}.png")
         shown.append((stem, drawn))
     with replacing(out / "README.md") as file:
         notes = _notes(result_table(records), records)
@@ -70,11 +74,31 @@ def figures(out, records=RECORDS):
     front = out.resolve().parent / "README.md"
     if front.exists():
         text = re.sub(
-            RESULTS, lambda marks: f"{marks[1]}{front_page(out, records)}{marks[2]}", front.read_text()
+            RESULTS,
+            lambda marks: f"{marks[1]}{front_page(out, records)}{marks[2]}",
+            front.read_text(encoding="utf-8"),
         )
         with replacing(front) as file:
             file.write(text.encode())
     return len(shown)
+
+
+def _write(figure, about, path):
+    """Write a figure with its sidecar, unless those that are there were made of the same and look the same.
+
+    Another version of matplotlib writes other bytes, and moves the edges of letters a little.
+    """
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=90, bbox_inches="tight", metadata={"Software": None})
+    sidecar = path.with_suffix(".json")
+    if path.exists() and sidecar.exists() and read_json(sidecar) == json.loads(json.dumps(about)):
+        new = plt.imread(drawn)
+        old = plt.imread(path)
+        if new.shape == old.shape and np.abs(new - old).mean() < SAME:
+            return
+    with replacing(path) as file:
+        file.write(drawn.getvalue())
+    write_json(sidecar, about)
 
 
 def front_page(out, records=RECORDS):

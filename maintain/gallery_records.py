@@ -42,7 +42,8 @@ def _curves(run, title):
 
 def _made_from(provenance, record):
     """What the sidecar of a figure says of the training that it was drawn from."""
-    return {"record": record} | {key: provenance[key] for key in ("dataset", "seed", "profile", "versions")}
+    kept = ("dataset", "seed", "profile", "versions", "started")
+    return {"record": record} | {key: provenance[key] for key in kept if key in provenance}
 
 
 def of_metrics(run):

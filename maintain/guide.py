@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fer_kit.runtime.files import replacing, write_json
 from fer_kit.studies.reproduction import result_table
-from fer_kit.tools.run import read_times
+from fer_kit.tools.times import read_times
 from fer_kit.training.records import RECORDS
 from maintain.badges import repository
 

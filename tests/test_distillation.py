@@ -45,7 +45,7 @@ def test_a_student_learns_from_its_teacher_and_the_record_names_it(few, tmp_path
 def test_a_teacher_without_use_and_a_recipe_without_teacher(few, tmp_path):
     with pytest.raises(ValueError, match="recipe quick has no teacher"):
         fit(few, tmp_path / "run", teacher=small_model())
-    with pytest.raises(ValueError, match="recipe taught needs a teacher: pass teacher= or --teacher"):
+    with pytest.raises(ValueError, match="recipe taught needs a teacher: pass teacher=, a network"):
         fit(few, tmp_path / "run", TAUGHT)
     with pytest.raises(ValueError, match="the teacher small knows 6 emotions, the faces 7"):
         fit(few, tmp_path / "run", TAUGHT, teacher=small_model(6))

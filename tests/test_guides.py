@@ -11,7 +11,8 @@ from house import NOTEBOOKS, ROOT, complain
 from fer_kit import check_hardware
 from fer_kit.reports import REPORTED
 from fer_kit.runtime import devices
-from fer_kit.tools.run import Outcome, Setting, hardware, read_times, write_times
+from fer_kit.tools.run import Outcome, Setting
+from fer_kit.tools.times import hardware, read_times, write_times
 from maintain import guide as guide
 from maintain.__main__ import main as maintain_main
 from maintain.guide import in_minutes, tables, with_tables, write_guide

@@ -4,6 +4,7 @@ detector = find_detector("mtcnn")
 for face in detector(frame): ...
 """
 
+import contextlib
 import warnings
 from dataclasses import dataclass
 from functools import partial
@@ -58,11 +59,14 @@ def find_detector(name="mtcnn", longest=None):
         ValueError: There is no detector of this name.
         ImportError: A package or a part of OpenCV is missing; the message says what to install or uninstall.
     """
-    if name in CASCADES:
-        return Haar(name, longest or 640)
-    if name == "mtcnn":
-        return Mtcnn(longest or 320)
-    raise ValueError(f"no detector {name!r}; there are {', '.join(DETECTORS)}")
+    check_detector(name)
+    return Mtcnn(longest or 320) if name == "mtcnn" else Haar(name, longest or 640)
+
+
+def check_detector(name):
+    """Raise ValueError, naming those that there are, when `name` is no detector's."""
+    if name not in DETECTORS:
+        raise ValueError(f"no detector {name!r}; there are {', '.join(DETECTORS)}")
 
 
 class Haar:
@@ -75,7 +79,12 @@ class Haar:
         path = Path(folder) / CASCADES[name]
         if not hasattr(cv2, "CascadeClassifier") or not path.is_file():
             raise ImportError(opencv_advice("Haar cascades"))
-        self.cascade = cv2.CascadeClassifier(str(path))
+        self.cascade = cv2.CascadeClassifier()
+        # As text: on Windows OpenCV opens no path with letters beyond ASCII, such as a user's name.
+        text = path.read_text(encoding="utf-8")
+        stored = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
+        self.cascade.read(stored.getFirstTopLevelNode())
+        stored.release()
 
     def __call__(self, frame):
         """Return the list of `Face` in `frame`, uint8 RGB (H, W, 3), the largest first."""
@@ -177,18 +186,23 @@ def _largest_first(faces):
     return sorted(filter(None, faces), key=lambda face: -face.box[2] * face.box[3])
 
 
+def installed_wheels():
+    """Return the names of the installed packages that bring OpenCV, a list of str."""
+    found = []
+    for wheel in WHEELS:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            metadata.version(wheel)
+            found.append(wheel)
+    return found
+
+
 def opencv_advice(what):
     """Return in words why this OpenCV lacks `what`, and which wheels to uninstall."""
-    installed = []
-    for wheel in WHEELS:
-        try:
-            installed.append(f"{wheel} {metadata.version(wheel)}")
-        except metadata.PackageNotFoundError:
-            continue
-    clash = "; they overwrite each other" if len(installed) > 1 else ""
-    names = " ".join(wheel.split()[0] for wheel in installed) or "opencv-python"
+    wheels = installed_wheels()
+    installed = ", ".join(f"{wheel} {metadata.version(wheel)}" for wheel in wheels) or "no wheel"
+    clash = "; they overwrite each other" if len(wheels) > 1 else ""
     return (
-        f"OpenCV {cv2.__version__} has no {what}. Installed: {', '.join(installed) or 'no wheel'}{clash}. "
-        f"Uninstall all of it with `pip uninstall -y {names}`, then "
+        f"OpenCV {cv2.__version__} has no {what}. Installed: {installed}{clash}. "
+        f"Uninstall all of it with `pip uninstall -y {' '.join(wheels) or 'opencv-python'}`, then "
         '`pip install "opencv-contrib-python-headless>=4.10,<5"`, and restart Python'
     )

@@ -8,6 +8,7 @@ The cameras of a browser, which Python cannot open, are in browser and colab.
 
 import contextlib
 import itertools
+import mimetypes
 import time
 import warnings
 from collections.abc import Callable
@@ -97,7 +98,12 @@ def decode(content, name="this"):
 
 
 def _is_picture(path):
-    return path.is_file() and cv2.haveImageReader(str(path))
+    if not path.is_file():
+        return False
+    if str(path).isascii():
+        return cv2.haveImageReader(str(path))
+    # On Windows OpenCV opens no path with other letters: there the ending of the name has to do.
+    return (mimetypes.guess_type(path.name)[0] or "").startswith("image/")
 
 
 def _folder(path):

@@ -13,6 +13,7 @@ from fer_kit.data.faceset import FaceSet
 from fer_kit.data.layout import missing_emotions, read_faces, read_layout
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.runtime import settings
+from fer_kit.runtime.names import by_door
 
 CACHE_VERSION = 2
 """Counted up whenever the same file would be read differently, so that old caches are not used."""
@@ -132,9 +133,8 @@ def _read_images(files, path):
 def _complete(faces, allow_missing):
     gone = [note.text for note in faces.notes if note.kind == "missing"]
     if gone and not allow_missing:
-        raise ValueError(
-            f"{faces.source}: {'; '.join(gone)}. Add the missing folder, or pass allow_missing=True to go on"
-        )
+        otherwise = by_door(", or pass allow_missing=True to go on", "")
+        raise ValueError(f"{faces.source}: {'; '.join(gone)}. Add the missing folder{otherwise}")
     return faces
 
 

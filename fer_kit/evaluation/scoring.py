@@ -7,6 +7,7 @@ import numpy as np
 
 from fer_kit.data.emotions import EMOTIONS, USAGES, emotion_of
 from fer_kit.evaluation.scores import Scores
+from fer_kit.runtime.names import by_door
 from fer_kit.training.records import open_model, write_predictions
 
 SHIFT = 2
@@ -145,8 +146,9 @@ def _default_usage(faces):
 def _part(faces, usage):
     if usage in USAGES and not (faces.usage == usage).any():
         has = ", ".join(sorted(set(faces.usage.tolist()))) or "no faces at all"
+        every = by_door('usage="all"', "--usage all")
         raise ValueError(
-            f'{faces.source or "the data"} has no {usage} faces, only {has}; usage="all" scores those'
+            f"{faces.source or 'the data'} has no {usage} faces, only {has}; {every} scores those"
         )
     return faces.part(usage)
 
@@ -161,5 +163,5 @@ def _names_of(model, run, faces):
             return tuple(names)
     raise ValueError(
         f"{model.name} has {outputs} outputs, the faces {len(faces.names)} emotions; "
-        "say which emotions the outputs stand for: names=(...)"
+        f"say which emotions the outputs stand for{by_door('', ', in Python')}: names=(...)"
     )

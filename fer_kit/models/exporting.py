@@ -18,6 +18,7 @@ import numpy as np
 from keras import layers
 
 from fer_kit.data.faceset import SIZE
+from fer_kit.runtime.extras import how_to_install
 from fer_kit.runtime.files import replacing
 from fer_kit.runtime.stderr import quiet
 
@@ -205,7 +206,7 @@ def _need(*packages):
 
     missing = [package for package in packages if not find_spec(package)]
     if missing:
-        raise ImportError(f'{missing[0]} is not installed: pip install "fer-kit[export]"')
+        raise ImportError(how_to_install(missing[0]))
 
 
 @contextlib.contextmanager

@@ -6,8 +6,12 @@ import tempfile
 from pathlib import Path
 
 from fer_kit.models.portable import class_names, copy_portable, written_by
+from fer_kit.runtime.extras import extras_named
 from fer_kit.runtime.files import read_json
 from fer_kit.runtime.names import unknown
+
+EXPORTED = (".tflite", ".onnx")
+"""The suffixes of files for other runtimes, which Keras cannot read."""
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where NAME.keras lies, with its card NAME.json and the same in words, NAME.md."""
@@ -23,7 +27,7 @@ def load_pretrained(name="kit-small"):
 
     It comes with the kit: nothing is downloaded. Raises ValueError for a name that is not shipped.
     """
-    return load_model(_file(name, ".keras"))
+    return load_model(shipped_file(name))
 
 
 def card(name="kit-small"):
@@ -31,7 +35,7 @@ def card(name="kit-small"):
 
     Raises ValueError for a name that is not shipped.
     """
-    return read_json(_file(name, ".json"))
+    return read_json(shipped_file(name, ".json"))
 
 
 def load_model(path):
@@ -41,7 +45,8 @@ def load_model(path):
     ValueError, naming the file and the two versions of Keras, when it is corrupt, truncated or no Keras
     model, or holds a Lambda layer.
     """
-    import keras
+    with extras_named():
+        import keras
 
     if not Path(path).exists():
         raise FileNotFoundError(f"there is no model {path}")
@@ -84,7 +89,8 @@ def _number(version):
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
-def _file(name, suffix):
+def shipped_file(name, suffix=".keras"):
+    """Return the Path of a shipped model, or of its card. Raises ValueError for a name not shipped."""
     names = shipped()
     if name not in names:
         if not names:

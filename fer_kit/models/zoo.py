@@ -8,8 +8,6 @@ network itself is a function of `networks`.
 import math
 import statistics
 import time
-from collections.abc import Callable
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -18,50 +16,11 @@ from keras import layers
 
 from fer_kit.data.augment import augmentation_layers
 from fer_kit.data.faceset import SIZE
-from fer_kit.models import networks as nets
-from fer_kit.runtime.names import unknown
+from fer_kit.models import networks
+from fer_kit.models.catalogue import MODELS, find_architecture
 
 TRAINING_PIXELS = 129.4733, 4230.824
 """Mean and variance of the grey levels, 0-255, of FER-2013's 28,709 Training faces."""
-
-
-class Architecture(NamedTuple):
-    """A row of `MODELS`.
-
-    `network` the function that builds it; `augmentation` what it is trained with; `source` the report's item,
-    or "kit"; `separable` whether its convolutions are depthwise separable: these do little arithmetic for
-    each number that they move; `description` in a few words.
-    """
-
-    network: Callable
-    augmentation: str
-    source: str
-    separable: bool
-    description: str
-
-
-_ROWS = {
-    "zhao-cnn": (nets.zhao_cnn, "light", "zhao-cnn", False, "three convolutions, large dense layers"),
-    "zhao-vgg": (nets.zhao_vgg, "light", "zhao-vgg", False, "eight convolutions, the same dense layers"),
-    "zhao-resnet": (nets.zhao_resnet, "light", "zhao-resnet", False, "ResNet-18: shortcuts, no dense layers"),
-    "zhao-sepconv": (nets.zhao_sepconv, "light", "zhao-sepconv", True, "separable, real time; layers ours"),
-    "choudhari-cnn": (nets.choudhari_cnn, "murphy", "choudhari-cnn", False, "the textbook CNN; widths ours"),
-    "hejslet-large": (nets.hejslet_large, "hejslet", "hejslet-large", False, "five convolutions: overfits"),
-    "hejslet-light": (nets.hejslet_light, "hejslet", "hejslet-light", False, "smaller; widths ours"),
-    "kit-small": (nets.kit_small, "light", "kit", True, "separable and residual, under 60,000 parameters"),
-    "kit-compact": (nets.kit_compact, "strong", "kit", False, "seven convolutions, small enough to ship"),
-    "kit-best": (nets.kit_best, "strong", "kit", False, "eight wide convolutions: the kit's most accurate"),
-}
-
-MODELS = {name: Architecture(*row) for name, row in _ROWS.items()}
-"""Every network by its name."""
-
-
-def find_architecture(name):
-    """Return the `Architecture` called `name`. Raises ValueError, with the nearest, for an unknown name."""
-    if name not in MODELS:
-        raise ValueError(unknown("model", name, MODELS))
-    return MODELS[name]
 
 
 def build(name, classes=7, augment=True, gaussian_init=False, dropout=None):
@@ -95,7 +54,7 @@ def build(name, classes=7, augment=True, gaussian_init=False, dropout=None):
         # Keras marks them as not compilable, as in TensorFlow's XLA; JAX would then compile nothing at all.
         layer.supports_jit |= keras.backend.backend() == "jax"
         x = layer(x)
-    x = architecture.network(_standardise(x))
+    x = getattr(networks, name.replace("-", "_"))(_standardise(x))
     x = layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities")(x)
     model = keras.Model(faces, x, name=name)
     if gaussian_init:

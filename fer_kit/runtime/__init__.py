@@ -3,9 +3,10 @@
 settings   profile, and where data, cache and output lie; alone reads environment variables
 devices    what Keras computes on, and in which precision
 files      writing that leaves a whole file or none
-names      refuses unknown names and options, suggesting the nearest
+names      refuses unknown names and options, suggesting the nearest; words for Python or the command line
+extras     which extra brings a package that is missing
 seeds      one seed for everything random, for as long as a block lasts
-stderr     keeps libraries' greetings off the screen
+stderr     keeps libraries' greetings off the screen; starts Keras
 lazy       how a sub-package's names are found when first used
 """
 

@@ -26,7 +26,7 @@ def replacing(path):
 def read_json(path):
     """Return what a JSON file holds. Raises ValueError, naming the file, when it is cut off."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is damaged ({error}); train again with retrain=True") from error
 

@@ -2,6 +2,8 @@
 
 import importlib
 
+from fer_kit.runtime.extras import extras_named
+
 
 def face(package, names):
     """Return `(__getattr__, __dir__, __all__)` for a sub-package's `__init__`.
@@ -13,10 +15,11 @@ def face(package, names):
     modules = [module for module, listed in names.items() if not listed]
 
     def look_up(name):
-        if name in homes:
-            return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
-        if name in modules:
-            return importlib.import_module(f"{package}.{name}")
+        with extras_named():
+            if name in homes:
+                return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+            if name in modules:
+                return importlib.import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     listed = sorted([*homes, *modules])

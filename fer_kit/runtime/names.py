@@ -1,10 +1,32 @@
-"""Unknown names and options: one way to refuse them, with the nearest one that exists."""
+"""Names and options in messages: unknown ones refused with the nearest, known ones as the reader wrote them.
 
+What a Python call names `retrain=True` is `--retrain` on the command line. A message uses the words of the
+door that the reader came through.
+"""
+
+import contextlib
 import difflib
 import inspect
 
 MOST = 40
 """How many names a message lists at most; a deep network has hundreds of layers."""
+
+_doors = ["python"]
+
+
+@contextlib.contextmanager
+def command_line():
+    """Let `by_door` speak as the command line does, in a `with` block."""
+    _doors.append("command")
+    try:
+        yield
+    finally:
+        _doors.pop()
+
+
+def by_door(python, command):
+    """Return one of two texts: `python` after a call in Python, `command` within `command_line`."""
+    return command if _doors[-1] == "command" else python
 
 
 def unknown(kind, name, known):

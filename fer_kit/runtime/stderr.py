@@ -1,21 +1,76 @@
 """What libraries write to the screen below Python, and how to keep it away from the reader."""
 
 import contextlib
+import importlib
 import os
+import subprocess
+import sys
+import tempfile
+
+from fer_kit.runtime import settings
+from fer_kit.runtime.extras import extras_named
+
+WATCHER = """
+import os, sys
+if not sys.stdin.buffer.read(1):
+    os.lseek(1, 0, os.SEEK_SET)
+    while part := os.read(1, 65536):
+        os.write(2, part)
+"""
+"""Waits for a byte. Without it the process that should have sent it is dead: then the file that is this
+program's standard output, opened for reading too, holds its last words."""
 
 
 @contextlib.contextmanager
 def quiet():
-    """Keep what is written to the process's error stream, below Python, out of the notebook.
+    """Keep what is written to the process's error stream, below Python, away from the reader.
 
-    TensorFlow greets with a dozen lines on its CPU kernels, which a notebook shows in red.
+    TensorFlow greets with a dozen lines on its CPU kernels, which a notebook shows in red. When the process
+    dies within the block, what was kept is shown: it says why.
     """
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
     try:
+        shown = os.dup(2)
+    except OSError:  # a program without an error stream
         yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        return
+    with tempfile.TemporaryFile() as kept, _watched(kept, shown):
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
+
+
+@contextlib.contextmanager
+def _watched(kept, shown):
+    """Let another process copy the file `kept` to `shown` should this one die within the block."""
+    command = [sys.executable, "-I", "-S", "-c", WATCHER]
+    ours = {"stdin": subprocess.PIPE, "stdout": kept, "stderr": shown}
+    with subprocess.Popen(command, start_new_session=True, **ours) as watcher:  # a Ctrl-C is not for it
+        try:
+            yield
+        finally:
+            watcher.communicate(b".")
+
+
+def start_keras():
+    """Import Keras and its backend, and let them compute once, without their greetings.
+
+    Raises ImportError, saying what to install, when there is no such backend.
+    """
+    settings.set_default("TF_CPP_MIN_LOG_LEVEL", 1)  # 0 tells of every dataset that it came to its end
+    with quiet():
+        import_backend()
+        import keras
+
+        keras.ops.convert_to_numpy(keras.ops.ones(1))
+
+
+def import_backend():
+    """Import the Keras backend that KERAS_BACKEND names. Raises ImportError, saying what to install."""
+    name = settings.backend()
+    with extras_named():
+        backend = importlib.import_module(name)
+    if name == "tensorflow":
+        backend.get_logger().setLevel("ERROR")  # it warns of retracing whenever several models are used

@@ -10,6 +10,7 @@ import pandas as pd
 
 from fer_kit.data.emotions import EMOTIONS
 from fer_kit.evaluation.scores import recorded_scores, select, vote
+from fer_kit.models.catalogue import MODELS
 from fer_kit.training.records import RECORDS, Run
 
 
@@ -87,8 +88,6 @@ def attempts(model, records=RECORDS):
 
 
 def _attempt(run):
-    from fer_kit.models.zoo import MODELS  # needs Keras, which the table of results does without
-
     recipe = run.config["recipe"]
     private = run.metrics["scores"]["PrivateTest"]
     return {

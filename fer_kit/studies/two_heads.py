@@ -7,6 +7,7 @@ import numpy as np
 from keras import layers, ops
 
 from fer_kit.models import zoo
+from fer_kit.models.catalogue import find_architecture
 from fer_kit.runtime import devices
 from fer_kit.runtime.seeds import seeded
 from fer_kit.training import loop
@@ -59,9 +60,8 @@ def two_heads(name, sizes, precision="auto", **variant):
     whose label belongs to one head is that head's own, plus a constant: the other head, whose label is
     missing, gets no gradient. `precision`: see `devices.choose_precision`; `variant`: see `models.build`.
     """
-    with devices.precision_policy(
-        devices.choose_precision(precision, zoo.find_architecture(name).separable)[0]
-    ):
+    policy, _ = devices.choose_precision(precision, find_architecture(name).separable)
+    with devices.precision_policy(policy):
         built = zoo.build(name, **variant)
     embedding = built.get_layer("probabilities").input
     heads = [

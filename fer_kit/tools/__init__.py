@@ -1,7 +1,7 @@
 """What only the command line does; lessons never import it.
 
 cli      the commands and their arguments
-run      the notebooks in order, and how long they took; page: what is written of them
+run      the notebooks in order; page: what is written of them; times: how long they take
 labs     notebooks without solutions; marking: an nbgrader course
 watch    faces and emotions in pictures, a video or the camera
 """

@@ -9,8 +9,15 @@ import sys
 
 from fer_kit import __version__
 from fer_kit.data.emotions import USAGES
+from fer_kit.models.catalogue import find_architecture
+from fer_kit.runtime.extras import extras_named
+from fer_kit.runtime.names import command_line
 from fer_kit.runtime.settings import PROFILES
-from fer_kit.training.recipes import RECIPES
+from fer_kit.runtime.stderr import start_keras
+from fer_kit.training.recipes import RECIPES, find_recipe
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as shells have it."""
 
 
 def main(arguments=None):
@@ -27,20 +34,17 @@ def main(arguments=None):
 def run_command(options, program="fer_kit"):
     """Run `options.command(options)` and return the exit status, mistakes of the user's put into words."""
     try:
-        return options.command(options) or 0
+        with command_line(), extras_named():
+            return options.command(options) or 0
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except ModuleNotFoundError as error:
-        remedy = 'python -m pip install "fer-kit[all]" brings everything that the commands need'
-        print(f"{program}: {error}; {remedy}", file=sys.stderr)
-        return 2
     except (ValueError, OSError, ImportError, MemoryError, ArithmeticError) as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{program}: stopped", file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
 def new_parser(program, about, commands):
@@ -69,10 +73,12 @@ def argument(*flags, **settings):
 
 
 def run(options):
-    """Run the notebooks and show everything on one page.
+    """Run notebooks and show everything on one page.
 
-    Every numbered notebook in order, on the data found: --data, else FER_DATA, else data/, else the built-in
-    sample. Writes figures, notebooks as HTML, and one page with all of it.
+    On the data found: --data, else FER_DATA, else data/, else the built-in sample. Without --only and
+    --profile six lessons in the profile smoke: a tour of some minutes. With --profile all of them, in smoke
+    some ten minutes, in lab hours, in full days; how long it took elsewhere is said first. Writes figures,
+    notebooks as HTML, and one page with all of it.
     """
     from fer_kit.tools.run import run as run_notebooks
 
@@ -105,19 +111,27 @@ def train(options):
     Trains on Training, selects on PublicTest, and leaves a run record. The same command given again goes on
     where training was interrupted.
     """
+    find_architecture(options.name)
+    find_recipe(options.recipe)
     from fer_kit.data.loading import load_faces
-    from fer_kit.studies.data_size import take_sizes
-    from fer_kit.training.loop import fit
+    from fer_kit.training.records import find_model
 
+    for teacher in options.teacher or ():
+        find_model(teacher)
     faces = load_faces(options.data)
     if options.drop:
         faces = faces.drop(options.drop)
+    start_keras()
+    from fer_kit.studies.data_size import take_sizes
+    from fer_kit.training.loop import fit
+
     if options.per_emotion:
         (faces,) = take_sizes(faces, [options.per_emotion], options.seed).values()
     chosen = {"epochs": options.epochs, "seed": options.seed, "retrain": options.retrain}
     if options.no_augment:
         chosen["augment"] = None
-    fit(options.name, faces, options.recipe, options.out, teacher=options.teacher, **chosen)
+    run = fit(options.name, faces, options.recipe, options.out, teacher=options.teacher, **chosen)
+    return 0 if run.finished else INTERRUPTED
 
 
 def evaluate(options):
@@ -126,11 +140,16 @@ def evaluate(options):
     A run or a model file, on one usage of a dataset or on any folder of faces by emotion. PrivateTest is
     scored only when asked for, and a run keeps count of how often.
     """
+    from fer_kit.training.records import find_model
+
+    find_model(options.model)
     from fer_kit.data.loading import load_faces
+
+    with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):  # JSON stands alone
+        faces = load_faces(options.data, allow_missing=True)
+    start_keras()
     from fer_kit.evaluation.scoring import evaluate as score
 
-    with contextlib.redirect_stdout(sys.stderr):  # so that stdout holds the scores alone
-        faces = load_faces(options.data, allow_missing=True)
     scores = score(options.model, faces, options.usage, options.augment)
     print(json.dumps(scores.as_json(), indent=2) if options.json else scores)
 
@@ -140,8 +159,11 @@ def export(options):
 
     For LiteRT (.tflite) or ONNX Runtime (.onnx); its answers are compared with Keras' own.
     """
+    from fer_kit.training.records import find_model, open_model
+
+    find_model(options.model)
+    start_keras()
     from fer_kit.models.exporting import export as write
-    from fer_kit.training.records import open_model
 
     path = write(open_model(options.model)[0], options.to, options.out)
     print(f"{path}, {path.stat().st_size / 1024:.0f} KiB: faces uint8 (N, 48, 48, 1) to probabilities")
@@ -153,6 +175,14 @@ def watch(options):
     Finds and follows faces and says what they show. Frames stay on this computer, and nothing is stored
     without --out.
     """
+    from fer_kit.models.pretrained import EXPORTED
+    from fer_kit.training.records import find_model
+
+    if not options.model.endswith(EXPORTED):
+        find_model(options.model)
+    from fer_kit.camera.detection import check_detector
+
+    check_detector(options.detector)
     from fer_kit.tools.watch import watch as watch_source
 
     return watch_source(options.source, options.out, options.model, options.detector)

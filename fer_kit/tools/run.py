@@ -1,5 +1,6 @@
 """Run every numbered notebook in order, on the data there is, and leave one page that shows what came out."""
 
+import asyncio
 import sys
 import time
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from fer_kit.runtime import settings
-from fer_kit.runtime.files import read_json, write_json
-from fer_kit.session import HARDWARE_TYPE
 from fer_kit.tools.page import write_notebook, write_page
+from fer_kit.tools.times import forecast, write_times
+
+TOUR = "00,01,10,12,13,15"
+"""The notebooks that run when nothing is asked for: each shows something, and together they take minutes."""
 
 
 @dataclass
@@ -70,14 +73,20 @@ def run(only=None, data=None, profile=None, out=None, notebooks=None):
     """Run the numbered notebooks, print a line for each, write `out/index.html`; return the exit status.
 
     `only` selects by number ("3", "03", "00,03"); `data`, `profile` and `out` stand for FER_DATA,
-    FER_PROFILE and FER_OUT; `notebooks` is the folder. A notebook that fails is named with its cell
-    and error, the others still run. Returns 0, 1 when a notebook failed, 130 after Ctrl-C.
+    FER_PROFILE and FER_OUT; `notebooks` is the folder. Without a profile it is `smoke`, and without numbers
+    either only those of `TOUR`. A notebook that fails is named with its cell and error, the others still
+    run. Returns 0, 1 when a notebook failed, 130 after Ctrl-C.
     Raises ValueError or OSError at once for a number, path or profile that does not exist.
     """
     began = time.monotonic()
+    tour = not only and not profile and not settings.is_set("FER_PROFILE")
     paths = find_notebooks(notebooks, only)
+    if tour:
+        paths = [path for path in paths if path.name[:2] in TOUR]
     setting = find_setting(data, profile, out)
-    print(f"Profile {setting.profile}: {settings.PROFILES[setting.profile].meaning}.\n", flush=True)
+    print(f"Profile {setting.profile}: {settings.PROFILES[setting.profile].meaning}.")
+    expected = forecast(paths, setting.profile)
+    print(f"{expected}\n" if expected else "", flush=True)
     setting.log.unlink(missing_ok=True)
     outcomes = [Outcome(path, nbformat.v4.new_notebook()) for path in paths]
     for count, outcome in enumerate(outcomes, 1):
@@ -87,7 +96,10 @@ def run(only=None, data=None, profile=None, out=None, notebooks=None):
         if outcome.status == "stopped":
             break
     write_times(outcomes, setting)
-    print(f"\n{summary(outcomes)}\n{index}")
+    print(f"\n{summary(outcomes)}")
+    if tour:
+        print("That was the tour. Every notebook: --profile smoke; in a class's length: --profile lab.")
+    print(index)
     return 130 if outcome.status == "stopped" else int(any(o.failure for o in outcomes))
 
 
@@ -118,7 +130,7 @@ def find_setting(data=None, profile=None, out=None):
     from fer_kit.data.loading import load_faces
 
     if profile is None:
-        profile = settings.profile().name
+        profile = settings.profile().name if settings.is_set("FER_PROFILE") else "smoke"
     elif profile not in settings.PROFILES:
         raise ValueError(f"no profile {profile!r}; there are {', '.join(settings.PROFILES)}")
     faces = load_faces(data)  # without `data` it says itself what it took
@@ -159,6 +171,8 @@ def run_notebook(outcome, setting, line):
 
 def new_client(notebook, folder, variables):
     """Return a client that runs `notebook` in `folder`, in this very Python, with `variables` set."""
+    if sys.platform == "win32":  # its usual loop cannot wait for the sockets of a kernel
+        asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
     manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython(variables))
     return NotebookClient(notebook, km=manager, timeout=None, resources={"metadata": {"path": str(folder)}})
 
@@ -177,23 +191,28 @@ class ThisPython(KernelSpecManager):
 
 
 class Line:
-    """One line of progress: rewritten in a terminal, begun and completed in a log file."""
+    """One line of progress: rewritten in a terminal, begun and completed in a log file.
+
+    What was there is covered with spaces: some terminals of Windows print the codes that would erase it.
+    """
 
     def __init__(self, title):
         self.title = f"{title:<44}"
         self.live = sys.stdout.isatty()
+        self.longest = 0
         print(self.title, end="", flush=True)
 
     def show(self, state):
         """Show how far it is, in a terminal."""
         if self.live:
-            print(f"\r{self.title} {state}\033[K", end="", flush=True)
+            self.longest = max(self.longest, len(state))
+            print(f"\r{self.title} {state:<{self.longest}}", end="", flush=True)
 
     def end(self, outcome):
         """Complete the line with the outcome, and say below it where and why it failed."""
         cells = f"{outcome.cells} cell{'' if outcome.cells == 1 else 's'}"
-        ended = f" {outcome.status:<8}{cells:>9} {outcome.seconds:7.1f} s"
-        print(f"\r{self.title}{ended}\033[K" if self.live else ended)
+        ended = f"{outcome.status:<8}{cells:>9} {outcome.seconds:7.1f} s"
+        print(f"\r{self.title} {ended:<{self.longest}}" if self.live else f" {ended}")
         if outcome.failure:
             print("    " + str(outcome.failure).replace("\n", "\n    "), flush=True)
 
@@ -225,34 +244,3 @@ def summary(outcomes):
     if left:
         lines.append(f"Stopped before the end of {', '.join(left)}.")
     return "\n".join(lines)
-
-
-# ---- how long it took ----
-
-
-def write_times(outcomes, setting):
-    """Write `times.json` into a run's folder: seconds per notebook that ran to its end, and on what."""
-    record = {
-        "profile": setting.profile,
-        "hardware": hardware(outcomes),
-        "source": setting.source,
-        "seconds": {o.path.stem: round(o.seconds, 1) for o in outcomes if o.status == "ok"},
-    }
-    write_json(setting.out / "times.json", record)
-
-
-def hardware(outcomes):
-    """Return the name of what the notebooks computed on, from the data in their setup cells' outputs."""
-    cells = [cell for outcome in outcomes for cell in outcome.notebook.cells]
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    found = [output["data"][HARDWARE_TYPE] for output in outputs if HARDWARE_TYPE in output.get("data", {})]
-    return found[0]["name"] if found else "unknown hardware"
-
-
-def read_times(path):
-    """Return a record of times as a dict. Raises ValueError, naming the file, when it is none."""
-    record = read_json(path)
-    missing = {"profile", "hardware", "source", "seconds"} - set(record)
-    if missing:
-        raise ValueError(f"{path} lacks {', '.join(sorted(missing))}; give a times.json that `run` wrote")
-    return record

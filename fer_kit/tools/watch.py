@@ -1,6 +1,7 @@
 """`python -m fer_kit watch`: faces and emotions in pictures, a video or a camera, on screen or in files."""
 
 import contextlib
+import functools
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -10,11 +11,12 @@ import cv2
 from tqdm import tqdm
 
 from fer_kit.camera.annotation import annotate, video
-from fer_kit.camera.detection import find_detector
+from fer_kit.camera.detection import find_detector, installed_wheels
 from fer_kit.camera.pipeline import FacePipeline
 from fer_kit.camera.sources import frames
 from fer_kit.camera.timeline import table
-from fer_kit.models.exporting import SUFFIXES, fast, load_exported
+from fer_kit.models.pretrained import EXPORTED
+from fer_kit.runtime.stderr import start_keras
 from fer_kit.training.records import open_model
 
 PICTURE_SIDE = 1280
@@ -33,12 +35,14 @@ def watch(source, out=None, model="kit-small", detector="mtcnn", classify=None):
     """
     stream = frames(source)
     print(f"Watching {stream.name}. Frames stay on this computer{'' if out else ', and nothing is stored'}.")
+    if _wants_window(stream, out) and not can_open_window():
+        print(no_window())
     step = _stepper(stream, classify or classifier(model), detector)
     seen = defaultdict(Counter)
     with contextlib.ExitStack() as stack:
         outputs = [stack.enter_context(opened) for opened in _outputs(stream, out)]
         stack.enter_context(contextlib.suppress(KeyboardInterrupt, Closed))  # both are ways to say: enough
-        bar = stack.enter_context(tqdm(total=stream.count, unit="frame", file=sys.stderr))
+        bar = stack.enter_context(tqdm(total=stream.count, unit="frame", file=sys.stderr, disable=None))
         for seconds, frame in stream:
             results = step(frame)
             for result in results:
@@ -58,9 +62,11 @@ def classifier(model="kit-small"):
 
     `model` is what `records.open_model` takes, or a file that `export` wrote.
     """
-    if Path(model).suffix in SUFFIXES.values():
-        return load_exported(model)
-    return fast(open_model(model)[0])
+    if Path(model).suffix not in EXPORTED:
+        start_keras()
+    from fer_kit.models.exporting import fast, load_exported
+
+    return load_exported(model) if Path(model).suffix in EXPORTED else fast(open_model(model)[0])
 
 
 def _stepper(stream, classify, detector):
@@ -75,8 +81,12 @@ def _outputs(stream, out):
     """Yield context managers of functions that take (seconds, frame, results)."""
     if out:
         yield _video_and_table(out, stream.rate)
-    if (stream.kind == "camera" or not out) and can_open_window():
+    if _wants_window(stream, out) and can_open_window():
         yield _window(stream)
+
+
+def _wants_window(stream, out):
+    return stream.kind == "camera" or not out
 
 
 def table_path(out):
@@ -114,6 +124,7 @@ def _window(stream):
         cv2.destroyAllWindows()
 
 
+@functools.cache
 def can_open_window():
     """Return whether OpenCV can open a window here, asked in another process.
 
@@ -121,6 +132,19 @@ def can_open_window():
     """
     code = "import cv2; cv2.namedWindow('fer_kit'); cv2.destroyAllWindows()"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def no_window():
+    """Return in words why no window opens, what to install, and how to see something all the same."""
+    wheels = installed_wheels()
+    without = [wheel for wheel in wheels if "headless" in wheel]
+    why = "There is no display here to open a window on"
+    if without:
+        why = (
+            f"No window opens: {' and '.join(without)} has none. For one `python -m pip uninstall -y "
+            f"{' '.join(wheels)}`, then `python -m pip install 'opencv-contrib-python>=4.10,<5'`"
+        )
+    return f"{why}. --out FILE.webm writes what would be seen to a video."
 
 
 def _in_words(results):

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from fer_kit.models.portable import copy_portable
 from fer_kit.runtime.files import replacing
+from fer_kit.runtime.names import by_door
 
 COUNTERS = ("best", "best_epoch", "wait", "cooldown_counter")
 """What Keras' callbacks count from epoch to epoch, and reset when training starts again."""
@@ -109,10 +110,12 @@ class Checkpoint(keras.callbacks.Callback):
                 about = json.loads(str(stored["about"]))
                 values = [stored[f"variable {i}"] for i in range(len(stored.files) - 1)]
         except Exception as error:
-            raise ValueError(f"{path} is damaged ({error}); start again with retrain=True") from error
+            anew = by_door("retrain=True", "--retrain")
+            raise ValueError(f"{path} is damaged ({error}); start again with {anew}") from error
         variables = everything(model)
         if [v.shape for v in values] != [tuple(v.shape) for v in variables]:
-            raise ValueError(f"{path} is the state of another model or optimiser; give another folder as out")
+            other = by_door("give another folder as out", "give another folder with --out")
+            raise ValueError(f"{path} is the state of another model or optimiser; {other}")
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         self.counters = about["counters"]

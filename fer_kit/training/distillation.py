@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 
+from fer_kit.runtime.names import by_door
 from fer_kit.training.batches import one_hot
 from fer_kit.training.records import open_model
 
@@ -17,9 +18,8 @@ def open_teachers(teacher, recipe):
     several = teacher if isinstance(teacher, (list, tuple)) else [teacher]
     teachers = [open_model(one)[0] for one in several if one is not None]
     if bool(recipe.teacher) != bool(teachers):
-        problem = (
-            "needs a teacher: pass teacher= or --teacher, a network" if recipe.teacher else "has no teacher"
-        )
+        option = by_door("teacher=", "--teacher")
+        problem = f"needs a teacher: pass {option}, a network" if recipe.teacher else "has no teacher"
         raise ValueError(f"the recipe {recipe.name} {problem}")
     return teachers
 

@@ -9,6 +9,7 @@ import keras
 
 from fer_kit.data.augment import class_weights
 from fer_kit.models import zoo
+from fer_kit.models.catalogue import find_architecture
 from fer_kit.models.layers import precision_of
 from fer_kit.runtime import settings
 from fer_kit.runtime.devices import (
@@ -20,7 +21,7 @@ from fer_kit.runtime.devices import (
     precision_policy,
 )
 from fer_kit.runtime.files import replacing, write_json
-from fer_kit.runtime.names import check_options, keywords
+from fer_kit.runtime.names import by_door, check_options, keywords
 from fer_kit.runtime.seeds import seeded
 from fer_kit.training import distillation, records
 from fer_kit.training.batches import Batches, choose_faces, usage_in_words
@@ -96,7 +97,7 @@ def fit(
     config = _config(model, about or variant, recipe, learned, selecting, seed, teachers)
     run = records.begin(out, config, retrain)
     if run.finished:
-        print(f"Already trained: {run.summary}. To train again: retrain=True")
+        print(f"Already trained: {run.summary}. To train again: {by_door('retrain=True', '--retrain')}")
         return run
     as_built = not isinstance(model, str) and devices is None
     with seeded(seed):
@@ -115,7 +116,7 @@ def _refuse_unknown(model, variant, about):
     """Raise ValueError for an unknown model, TypeError for an option that neither `fit` nor it has."""
     of_the_builder = list(inspect.signature(zoo.build).parameters)[2:]  # without name and classes
     if isinstance(model, str):
-        zoo.find_architecture(model)
+        find_architecture(model)
         check_options("fit", variant, [*keywords(fit), *of_the_builder])
         if about is not None:
             raise TypeError(f"about={about!r} is for a Keras model; of {model!r} the record knows everything")
@@ -146,7 +147,7 @@ def _prepare(model, variant, recipe, learned, precision):
     """Return the model, built if it is a name, standardised and compiled."""
     reason = "as it was built"
     if isinstance(model, str):
-        policy, reason = choose_precision(precision, zoo.find_architecture(model).separable)
+        policy, reason = choose_precision(precision, find_architecture(model).separable)
         with precision_policy(policy):
             model = zoo.build(model, len(learned.names), **variant)
     print(f"Training {model.name} on {describe()} in {precision_of(model)} ({reason})")
@@ -215,7 +216,8 @@ def _train(run, model, recipe, learned, selecting, seed, targets, tensorboard, m
             )
     except KeyboardInterrupt:
         _end(run, "interrupted")
-        print(f"Interrupted after epoch {len(run.history)}; the same call resumes from there")
+        again = by_door("the same call", "the same command")
+        print(f"Interrupted after epoch {len(run.history)}; {again} resumes from there")
         return False
     return True
 
@@ -283,16 +285,18 @@ def _explained(run, recipe):
             f"{error}; {_kept(run)}. Train with a smaller learning rate, into another folder"
         ) from None
     except OSError as error:
+        again = by_door("make the same call", "give the same command")
         raise OSError(
-            f"could not save to {run.folder} ({error}); {_kept(run)}. Make room and make the same call again"
+            f"could not save to {run.folder} ({error}); {_kept(run)}. Make room and {again} again"
         ) from error
     except Exception as error:
         if not out_of_memory(error):
             raise
+        smaller = f"dataclasses.replace(RECIPES[{recipe.name!r}], batch_size={recipe.batch_size // 2})"
         raise MemoryError(
             f"memory ran out in batches of {recipe.batch_size}. Shut down other notebooks, as each open "
-            "kernel holds its GPU memory until it is stopped, and restart this one; or halve the batch: "
-            f"dataclasses.replace(RECIPES[{recipe.name!r}], batch_size={recipe.batch_size // 2})"
+            "kernel holds its GPU memory until it is stopped, and start again; or halve the batch"
+            f"{by_door('', ', in Python')}: {smaller}"
         ) from error
 
 

@@ -18,10 +18,10 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from fer_kit.models.pretrained import load_model, load_pretrained
+from fer_kit.models.pretrained import EXPORTED, load_model, shipped_file
 from fer_kit.runtime.files import read_json, replacing, write_json
+from fer_kit.runtime.names import by_door
 from fer_kit.runtime.settings import Source
 from fer_kit.training.recipes import differences
 
@@ -82,6 +82,8 @@ class Run:
         learning_rate, seconds. Empty when no epoch has finished. An epoch that was not saved is left out: it
         will be trained again.
         """
+        import pandas as pd  # slow to import, and a wrong name is refused without it
+
         path = self.folder / "history.csv"
         if not path.exists() or not path.stat().st_size:
             return pd.DataFrame(columns=list(COLUMNS), index=pd.Index([], name="epoch"))
@@ -166,17 +168,33 @@ def open_model(model):
     the kit; a path wins over a name. Raises FileNotFoundError when it is none of these, and errors as
     `load_model` does.
     """
-    if isinstance(model, Run):
-        return model.model(), model
+    found = find_model(model)
+    if isinstance(found, Run):
+        return found.model(), found
+    return load_model(found) if isinstance(found, Path) else found, None
+
+
+def find_model(model):
+    """Return what `open_model` would open, without Keras: a `Run`, the Path of a file, or `model` itself.
+
+    Raises FileNotFoundError when there is no such model, and ValueError for a network that was exported.
+    """
     if not isinstance(model, (str, Path)):
-        return model, None
-    if Path(model).is_dir():
-        run = Run.open(model)
-        return run.model(), run
-    if Path(model).exists() or Path(model).suffix == ".keras":
-        return load_model(model), None
+        return model
+    path = Path(model)
+    if path.is_dir():
+        return Run.open(path)
+    if path.suffix in EXPORTED:
+        raise ValueError(
+            f"{path} is an exported network, for prediction alone (`watch` takes it); give the run or the "
+            ".keras file from which it was exported: its answers are the same to 1e-5"
+        )
+    if path.suffix == ".keras" and not path.exists():
+        raise FileNotFoundError(f"there is no model {path}")
+    if path.exists():
+        return path
     try:
-        return load_pretrained(str(model)), None
+        return shipped_file(str(model))
     except ValueError as error:
         raise FileNotFoundError(f"there is no run folder or file {model}, and {error}") from None
 
@@ -221,7 +239,8 @@ def saved_epoch(folder):
         with np.load(path, allow_pickle=False) as stored:
             return json.loads(str(stored["about"]))["epoch"]
     except Exception as error:
-        raise ValueError(f"{path} is damaged ({error}); start again with retrain=True") from error
+        anew = by_door("retrain=True", "--retrain")
+        raise ValueError(f"{path} is damaged ({error}); start again with {anew}") from error
 
 
 def begin(folder, config, retrain=False):
@@ -239,9 +258,10 @@ def begin(folder, config, retrain=False):
         return run
     differing = differences(run.config, json.loads(json.dumps(config)))
     if differing:
+        advice = by_door("as out, or retrain=True", "with --out, or --retrain")
         raise ValueError(
             f"{folder} holds another run: {'; '.join(differing)}. "
-            "Give another folder as out, or retrain=True to replace that run"
+            f"Give another folder {advice} to replace that run"
         )
     return run
 
