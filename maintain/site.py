@@ -1,0 +1,119 @@
+"""`python -m maintain site --out DIR`: everything as web pages that can be read without running anything.
+
+The lessons are executed on drawn faces, in the smoke profile, and show the recorded results of FER-2013
+beside their own. Sphinx with MyST-NB makes the pages, which need no server: `pip install "fer-kit[site]"`.
+A lesson is executed again only when it has changed.
+"""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+from sphinx.application import Sphinx
+
+from fer_kit.runtime.files import replacing
+from fer_kit.tools.labs import write_labs
+from fer_kit.tools.run import Line, Outcome, find_notebooks, find_setting, run_notebook
+
+ROOT = Path(__file__).parents[1]
+
+PAGES = ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "LICENSE-lessons", "CITATION.cff")
+FOLDERS = ("teaching/*.md", "notebooks/*.md", "figures/**/*", "fer_kit/models/weights/*.md")
+
+ROOMS = ("data", "models", "training", "evaluation", "studies", "camera", "plots")
+"""The faces whose names lessons use."""
+
+CONTENTS = {
+    "Lessons": ("notebooks/[0-9]*",),
+    "Labs, without solutions": ("labs/[0-9]*",),
+    "Look things up": ("notebooks/GLOSSARY", "figures/README", "fer_kit/models/weights/*", "api/*"),
+    "For teachers": ("notebooks/INSTRUCTORS", "teaching/*"),
+    "The project": ("ARCHITECTURE", "CONTRIBUTING", "CHANGELOG"),
+}
+
+SETTINGS = {
+    "project": "Facial expression recognition: a teaching kit",
+    "copyright": "lessons and figures: CC BY 4.0, code: MIT",
+    "extensions": ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"],
+    "html_theme": "furo",
+    "html_title": "Facial expression recognition",
+    "html_show_sphinx": False,
+    "nb_execution_mode": "off",
+    "nb_merge_streams": True,
+    "myst_heading_anchors": 4,
+    "myst_enable_extensions": ["dollarmath"],
+    "autodoc_default_options": {"members": True, "imported-members": True},
+    "autodoc_typehints": "none",
+    "default_role": "code",
+    "highlight_language": "text",
+    "suppress_warnings": ["myst.header", "mystnb.unknown_mime_type", "misc.highlighting_failure"],
+}
+
+
+def site(out):
+    """Build the site below `out`: pages in `html`, what they are made of in `source`. Return index.html."""
+    source = Path(out) / "source"
+    source.mkdir(parents=True, exist_ok=True)
+    copy_pages(source)
+    execute_lessons(source / "notebooks")
+    shutil.rmtree(source / "labs", ignore_errors=True)
+    write_labs(source / "labs")
+    write_api(source / "api")
+    write_index(source)
+    html = Path(out) / "html"
+    app = Sphinx(source, None, html, Path(out) / "doctrees", "html", SETTINGS, warningiserror=True)
+    app.connect("autodoc-process-docstring", keep_lines)
+    app.build()
+    return html / "index.html"
+
+
+def keep_lines(_app, what, _name, _object, _options, lines):
+    """Show the table in a face's docstring as it is written."""
+    if what == "module":
+        lines[:] = ["::", "", *(f"   {line}" for line in lines)]
+
+
+def copy_pages(source):
+    """Copy the repository's pages and pictures; they keep their places, so links between them hold."""
+    found = [path for pattern in FOLDERS for path in ROOT.glob(pattern) if path.is_file()]
+    for path in [*(ROOT / name for name in PAGES), *found]:
+        copy = source / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
+
+
+def execute_lessons(folder):
+    """Execute every lesson that changed since the last call; raises RuntimeError when one fails."""
+    setting = find_setting("sample", "smoke", folder.parent.parent / "output")
+    for path in find_notebooks(ROOT / "notebooks"):
+        copy = folder / path.name
+        if copy.exists() and sources(copy) == sources(path):
+            continue
+        outcome = Outcome(path, nbformat.v4.new_notebook())
+        run_notebook(outcome, setting, Line(path.stem))
+        if outcome.failure:
+            raise RuntimeError(f"{path.name} failed in {outcome.failure}")
+        with replacing(copy) as file:
+            file.write(nbformat.writes(outcome.notebook).encode())
+
+
+def sources(path):
+    """Return the texts of a notebook's cells."""
+    return [cell.source for cell in nbformat.read(path, as_version=4).cells]
+
+
+def write_api(folder):
+    """Write a page for each face: its docstring and the names that lessons import."""
+    folder.mkdir(exist_ok=True)
+    for room in ROOMS:
+        page = f"# fer_kit.{room}\n\n```{{eval-rst}}\n.. automodule:: fer_kit.{room}\n```\n"
+        (folder / f"{room}.md").write_text(page, encoding="utf-8")
+
+
+def write_index(source):
+    """Write the first page: the README, with the contents of the site below it."""
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    for caption, patterns in CONTENTS.items():
+        listed = "\n".join(patterns)
+        page += f"\n```{{toctree}}\n:caption: {caption}\n:hidden:\n:glob:\n\n{listed}\n```\n"
+    (source / "index.md").write_text(page, encoding="utf-8")

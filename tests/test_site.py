@@ -1,0 +1,63 @@
+"""The site: pages from the repository's own, with links that hold. The lessons are not executed here."""
+
+import re
+import shutil
+
+import pytest
+
+pytest.importorskip("sphinx", reason="the extra `site` is not installed")
+
+from house import NOTEBOOKS, ROOT
+
+from maintain import site
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The folder of the built site, its lessons without outputs. Sphinx's warnings (dead links) are errors."""
+
+    def copy(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in NOTEBOOKS:
+            shutil.copy(path, folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site, "execute_lessons", copy)
+        return site.site(tmp_path_factory.mktemp("site")).parent
+
+
+def test_every_lesson_lab_and_face_has_a_page(pages):
+    for path in NOTEBOOKS:
+        assert (pages / "notebooks" / path.with_suffix(".html").name).exists()
+        assert "TODO" in (pages / "labs" / path.with_suffix(".html").name).read_text("utf-8")
+    models = (pages / "api" / "models.html").read_text("utf-8")
+    assert "load_pretrained" in models and "Raises" in models and "pretrained  the trained weights" in models
+
+
+def test_links_within_the_site_lead_somewhere(pages):
+    dead = []
+    for page in pages.rglob("*.html"):
+        text = page.read_text("utf-8")
+        for link in re.findall(r'(?:href|src)="([^"#?]+)', text):
+            if not re.match(r"\w+:|//", link) and not (page.parent / link).exists():
+                dead.append(f"{page.relative_to(pages)}: {link}")
+    assert not dead
+
+
+def test_a_lesson_is_executed_again_only_when_its_cells_changed(tmp_path, monkeypatch):
+    ran = []
+
+    def run(outcome, setting, line):
+        outcome.notebook = site.nbformat.read(outcome.path, as_version=4)
+        ran.append(outcome.path.name)
+
+    monkeypatch.setattr(site, "run_notebook", run)
+    folder = tmp_path / "source" / "notebooks"
+    folder.mkdir(parents=True)
+    site.execute_lessons(folder)
+    assert ran == [path.name for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))]
+    changed = folder / ran[3]
+    changed.write_text(changed.read_text("utf-8").replace("## Exercises", "## Exercise"), "utf-8")
+    del ran[:]
+    site.execute_lessons(folder)
+    assert ran == [changed.name]
