@@ -14,7 +14,7 @@ from maintain import site
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """The folder of the built site, its lessons without outputs. Sphinx's warnings (dead links) are errors."""
+    """The folder of the built site, its lessons without outputs. Sphinx's warnings are errors."""
 
     def copy(folder):
         folder.mkdir(parents=True, exist_ok=True)
