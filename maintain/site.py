@@ -14,6 +14,7 @@ from sphinx.application import Sphinx
 from fer_kit.runtime.files import replacing
 from fer_kit.tools.labs import write_labs
 from fer_kit.tools.run import Line, Outcome, find_notebooks, find_setting, run_notebook
+from maintain.slides import write_slides
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,7 +52,10 @@ SETTINGS = {
 
 
 def site(out):
-    """Build the site below `out`: pages in `html`, what they are made of in `source`. Return index.html."""
+    """Build the site below `out` and return its index.html.
+
+    `html` gets the pages and, in `html/slides`, a deck for each lesson; `source` is what they are made of.
+    """
     source = Path(out) / "source"
     source.mkdir(parents=True, exist_ok=True)
     copy_pages(source)
@@ -64,6 +68,7 @@ def site(out):
     app = Sphinx(source, None, html, Path(out) / "doctrees", "html", SETTINGS, warningiserror=True)
     app.connect("autodoc-process-docstring", keep_lines)
     app.build()
+    write_slides(source / "notebooks", html / "slides")
     return html / "index.html"
 
 

@@ -3,13 +3,14 @@
 import re
 import shutil
 
+import nbformat
 import pytest
 
 pytest.importorskip("sphinx", reason="the extra `site` is not installed")
 
 from house import NOTEBOOKS, ROOT
 
-from maintain import site
+from maintain import site, slides
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +35,28 @@ def test_every_lesson_lab_and_face_has_a_page(pages):
     assert "load_pretrained" in models and "Raises" in models and "pretrained  the trained weights" in models
 
 
+def test_a_deck_has_a_slide_for_each_section_and_figure_and_no_solution(pages):
+    image = nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo=", "text/plain": "figure"})
+    text = nbformat.v4.new_output("stream", text="epoch 1")
+    lesson = nbformat.v4.new_notebook()
+    lesson.cells = [
+        nbformat.v4.new_markdown_cell("# 04 · A network\n\nbadge"),
+        nbformat.v4.new_markdown_cell("## 1. Train it\n\nThe point.\n\nDetails."),
+        nbformat.v4.new_code_cell("train()", outputs=[text]),
+        nbformat.v4.new_code_cell("draw()", outputs=[text, image]),
+        nbformat.v4.new_code_cell("answer = 3", outputs=[image], metadata={"tags": ["solution"]}),
+        nbformat.v4.new_markdown_cell("Nothing to show."),
+    ]
+    made = slides.deck(lesson)
+    kinds = [cell.metadata.slideshow.slide_type for cell in made.cells]
+    assert kinds == ["slide", "slide", "subslide"]
+    assert made.cells[1].source == "## 1. Train it\n\nThe point." and made.cells[2].outputs == [image]
+    assert len(list((pages / "slides").glob("*.html"))) == len(NOTEBOOKS)
+
+
 def test_links_within_the_site_lead_somewhere(pages):
     dead = []
-    for page in pages.rglob("*.html"):
+    for page in set(pages.rglob("*.html")) - set((pages / "slides").iterdir()):
         text = page.read_text("utf-8")
         for link in re.findall(r'(?:href|src)="([^"#?]+)', text):
             if not re.match(r"\w+:|//", link) and not (page.parent / link).exists():
@@ -48,7 +68,7 @@ def test_a_lesson_is_executed_again_only_when_its_cells_changed(tmp_path, monkey
     ran = []
 
     def run(outcome, setting, line):
-        outcome.notebook = site.nbformat.read(outcome.path, as_version=4)
+        outcome.notebook = nbformat.read(outcome.path, as_version=4)
         ran.append(outcome.path.name)
 
     monkeypatch.setattr(site, "run_notebook", run)
