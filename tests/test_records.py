@@ -159,6 +159,80 @@ def test_differences_are_said_in_words():
     assert records.differences({"variant": {}}, without) == ["variant augment was not given, now None"]
 
 
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def trained(run):
+    """The same record, with the files that a finished training leaves."""
+    for name in ("best.keras", "predictions.npz"):
+        (run.folder / name).write_bytes(b"hours of work")
+    return run.config
+
+
+def test_a_run_that_retrain_replaces_is_kept_beside_it(run, capsys):
+    config = trained(run)
+    before = files_of(run.folder)
+    (run.folder / "notes.txt").write_text("mine")
+    for count in (1, 2):
+        records.begin(run.folder, config | {"seed": count}, retrain=True)
+        aside = run.folder.with_name(f"run-replaced-{count}")
+        assert str(aside) in capsys.readouterr().out
+        assert files_of(run.folder).keys() == {"config.json", "notes.txt"}
+        trained(run)
+    assert files_of(run.folder.with_name("run-replaced-1")) == before
+    assert run.config["seed"] == 2 and (run.folder / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("status", ["unfinished", "interrupted"])
+def test_a_run_of_which_no_epoch_finished_leaves_nothing_beside_it(run, status):
+    records.write_json(run.folder / "metrics.json", run.metrics | {"status": status})
+    records.begin(run.folder, run.config | {"seed": 9}, retrain=True)
+    assert [path.name for path in run.folder.parent.iterdir()] == ["run"]
+
+
+FOREIGN = ["best.keras", "metrics.json", "history.csv", "state.npz", "predictions.npz", "head.keras"]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("config", [None, '{"architectures": ["BertModel"]}', "[]"])
+@pytest.mark.parametrize("retrain", [False, True])
+def test_files_that_no_run_left_are_not_touched(tmp_path, name, config, retrain):
+    (tmp_path / name).write_bytes(b"somebody's")
+    if config:
+        (tmp_path / "config.json").write_text(config)
+    before = files_of(tmp_path)
+    with pytest.raises(FileExistsError, match=f"{name}.*is no run record.*another folder"):
+        records.begin(tmp_path, {"model": "a", "recipe": {}}, retrain)
+    assert files_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("gone", ["metrics.json", "state.npz"])
+def test_a_trained_run_that_lost_a_file_is_not_trained_anew_unasked(run, gone):
+    config = trained(run)
+    records.write_json(run.folder / "metrics.json", run.metrics | {"status": "interrupted"})
+    np.savez(run.folder / "state.npz", about=json.dumps({"epoch": 2}))
+    assert records.begin(run.folder, config).best_epoch  # whole, it is resumed
+    if gone == "metrics.json":  # of a finished one
+        (run.folder / "state.npz").unlink()
+    (run.folder / gone).unlink()
+    before = files_of(run.folder)
+    with pytest.raises(ValueError, match="of a trained run.*is gone.*retrain=True"):
+        records.begin(run.folder, config)
+    assert files_of(run.folder) == before
+    records.begin(run.folder, config, retrain=True)
+    assert files_of(run.folder.with_name("run-replaced-1")) == before
+
+
+def test_a_damaged_config_is_named_and_can_be_replaced(run):
+    config = trained(run)
+    (run.folder / "config.json").write_text('{"model": ')
+    with pytest.raises(ValueError, match="config.json is damaged"):
+        records.begin(run.folder, config)
+    records.begin(run.folder, config, retrain=True)
+    assert (run.folder.with_name("run-replaced-1") / "best.keras").exists()
+
+
 def test_keep_copies_the_small_files_alone(run, tmp_path):
     (run.folder / "best.keras").write_bytes(b"large")
     copy = keep(run, "quick", tmp_path / "records")

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.models.layers import precision_of
 from fer_kit.runtime import devices
+from fer_kit.runtime.locks import locked
 from fer_kit.studies import common
 from fer_kit.training import callbacks, loop
 from fer_kit.training.batches import Batches
@@ -192,6 +194,16 @@ def test_a_finished_run_is_not_trained_again_unless_asked(few, tmp_path, monkeyp
     assert "Already trained" in capsys.readouterr().out
     assert fit(few, tmp_path / "run", model=model, epochs=1, retrain=True).finished
     assert (tmp_path / "run/best.keras").read_bytes() != before
+    kept = loop.records.Run.open(tmp_path / "run-replaced-1")
+    assert kept.finished and (kept.folder / "best.keras").read_bytes() == before
+
+
+def test_a_folder_in_which_another_process_trains_is_left_alone(few, tmp_path):
+    begun = [few, tmp_path / "run"]
+    with locked(tmp_path / "run"), ThreadPoolExecutor(1) as other:
+        with pytest.raises(BlockingIOError, match=f"written to by process {os.getpid()}.*another folder"):
+            other.submit(fit, *begun, model=small_model(plain=True), epochs=1).result()
+        assert not (tmp_path / "run" / "config.json").exists()
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_weights_before(few, tmp_path, monkeypatch):
@@ -228,7 +240,7 @@ def test_a_full_disk_leaves_the_epoch_before(few, tmp_path, monkeypatch, victim)
         fit(few, tmp_path / "run", recipe, model=model)
     monkeypatch.undo()
     kept = loop.records.Run.open(tmp_path / "run")
-    assert len(weights(kept)) == 4 and not list(tmp_path.glob("run/*.partial"))
+    assert len(weights(kept)) == 4 and not list(tmp_path.glob("run/*partial*"))
     model.set_weights(start)
     again = fit(few, tmp_path / "run", recipe, model=model)
     assert again.finished and list(again.history.index) == [1, 2, 3, 4]
@@ -289,13 +301,13 @@ def test_the_state_of_another_model_is_refused(few, tmp_path, monkeypatch):
     stop_in(monkeypatch, 2, KeyboardInterrupt)
     fit(few, tmp_path / "run", model=small_model(plain=True))
     monkeypatch.undo()
-    (tmp_path / "run/config.json").unlink()
-    with pytest.raises(ValueError, match="state of another model"):
-        fit(few, tmp_path / "run", RICH)
-    (tmp_path / "run/config.json").unlink()
+    with monkeypatch.context() as blind:
+        blind.setattr(loop.records, "differences", lambda old, new: [])
+        with pytest.raises(ValueError, match="state of another model"):
+            fit(few, tmp_path / "run", RICH)
     (tmp_path / "run/state.npz").write_bytes(b"PK cut off")
     with pytest.raises(ValueError, match="state.npz is damaged.*retrain=True"):
-        fit(few, tmp_path / "run")
+        fit(few, tmp_path / "run", model=small_model(plain=True))
 
 
 def test_faces_that_cannot_be_trained_on_are_refused(few, tmp_path):

@@ -3,6 +3,7 @@
 settings   profile, and where data, cache and output lie; alone reads environment variables
 devices    what Keras computes on, and in which precision
 files      writing that leaves a whole file or none
+locks      one writer at a time in a folder
 names      refuses unknown names and options, suggesting the nearest; words for Python or the command line
 extras     which extra brings a package that is missing
 seeds      one seed for everything random, for as long as a block lasts

@@ -21,6 +21,7 @@ from fer_kit.runtime.devices import (
     precision_policy,
 )
 from fer_kit.runtime.files import replacing, write_json
+from fer_kit.runtime.locks import locked
 from fer_kit.runtime.names import by_door, check_options, keywords
 from fer_kit.runtime.seeds import seeded
 from fer_kit.training import distillation, records
@@ -65,7 +66,8 @@ def fit(
         validation: Another FaceSet to select the best epoch on, for a report's protocol.
         epochs: Another number of epochs than the recipe's.
         seed: An int: the same seed gives the same weights on the same machine.
-        retrain: Train again although the run in `out` is finished, or is another one.
+        retrain: Train again although the run in `out` is finished, or is another one. That one is kept, in
+            a folder beside it.
         precision: For a named model, see `devices.choose_precision`; a model of your own keeps its own.
         devices: Several GPUs to train on, see `devices.distribution`; for a named model all GPUs by default.
         teacher: What a recipe with a teacher learns from: a model, anything that `records.open_model`
@@ -85,6 +87,8 @@ def fit(
             are emotions, a teacher without a recipe for it or the reverse, or a folder with another run.
         FloatingPointError: When the loss becomes NaN or infinite; the weights of the best epoch are kept.
         MemoryError: When the memory of the GPU is not enough; says what to do.
+        FileExistsError: When `out` holds files that no run of the kit left there.
+        BlockingIOError: When another process trains in `out`.
         OSError: When the disk is full; the previous epoch is kept.
     """
     _refuse_unknown(model, variant, about)
@@ -95,20 +99,23 @@ def fit(
     with seeded(seed):  # a model that is loaded draws seeds for its layers
         teachers = distillation.open_teachers(teacher, recipe)
     config = _config(model, about or variant, recipe, learned, selecting, seed, teachers)
-    run = records.begin(out, config, retrain)
-    if run.finished:
-        print(f"Already trained: {run.summary}. To train again: {by_door('retrain=True', '--retrain')}")
-        return run
-    as_built = not isinstance(model, str) and devices is None
-    with seeded(seed):
-        with contextlib.nullcontext() if as_built else distribution(devices):
-            model = _prepare(model, variant, recipe, learned, precision)
-            _write_provenance(run, model, faces, learned, selecting, seed)
-            with _explained(run, recipe):
-                targets = distillation.targets(learned, teachers, recipe.teacher) if teachers else None
-                ended = _train(run, model, recipe, learned, selecting, seed, targets, tensorboard, callbacks)
-        if ended:
-            _finish(run, selecting)
+    with locked(out):
+        run = records.begin(out, config, retrain)
+        if run.finished:
+            print(f"Already trained: {run.summary}. To train again: {by_door('retrain=True', '--retrain')}")
+            return run
+        as_built = not isinstance(model, str) and devices is None
+        with seeded(seed):
+            with contextlib.nullcontext() if as_built else distribution(devices):
+                model = _prepare(model, variant, recipe, learned, precision)
+                _write_provenance(run, model, faces, learned, selecting, seed)
+                with _explained(run, recipe):
+                    targets = distillation.targets(learned, teachers, recipe.teacher) if teachers else None
+                    ended = _train(
+                        run, model, recipe, learned, selecting, seed, targets, tensorboard, callbacks
+                    )
+            if ended:
+                _finish(run, selecting)
     return run
 
 

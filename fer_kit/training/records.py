@@ -13,6 +13,7 @@ state.npz         what training needs to resume; deleted at the end
 import contextlib
 import datetime
 import importlib.metadata
+import itertools
 import json
 import re
 from pathlib import Path
@@ -21,14 +22,20 @@ import numpy as np
 
 from fer_kit.models.pretrained import EXPORTED, load_model, shipped_file
 from fer_kit.runtime.files import read_json, replacing, write_json
+from fer_kit.runtime.locks import locked
 from fer_kit.runtime.names import by_door
 from fer_kit.runtime.settings import Source
 from fer_kit.training.recipes import differences
 
 SMALL = ("config.json", "provenance.json", "history.csv", "metrics.json", "predictions.npz", "private.npz")
 FILES = (*SMALL, "best.keras")
+WRITTEN = (*FILES, "state.npz", "head.keras")
+"""All that training writes into the folder of a run, and so all that it may replace there."""
 COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-contrib-python-headless", "scikit-learn")
+
+PATIENCE = 10
+"""Seconds to wait for another process that writes into a run folder, before its scores are refused."""
 
 RECORDS = Path(__file__).with_name("recorded")
 """The folder with the records of full runs that come with the kit, without their models."""
@@ -151,14 +158,15 @@ class Run:
         Counts how often PrivateTest was scored, because who looks often begins to select. The first score
         stays under `PrivateTest`; later ones are kept beside it as `PrivateTest (2)` and so on.
         """
-        metrics = self.metrics
-        name = usage
-        if usage == "PrivateTest":
-            metrics["private_test_scored"] += 1
-            count = metrics["private_test_scored"]
-            name = usage if count == 1 else f"{usage} ({count})"
-        metrics["scores"][name] = numbers
-        write_json(self.folder / "metrics.json", metrics)
+        with locked(self.folder, PATIENCE):
+            metrics = self.metrics
+            name = usage
+            if usage == "PrivateTest":
+                metrics["private_test_scored"] += 1
+                count = metrics["private_test_scored"]
+                name = usage if count == 1 else f"{usage} ({count})"
+            metrics["scores"][name] = numbers
+            write_json(self.folder / "metrics.json", metrics)
 
 
 def open_model(model):
@@ -246,12 +254,22 @@ def saved_epoch(folder):
 def begin(folder, config, retrain=False):
     """Return the `Run` in `folder`, in which `config` is written if the folder is new or for `retrain`.
 
-    Raises ValueError, saying what differs, when the folder holds a run of another `config`.
+    A run that `retrain` replaces is kept, in a folder beside it whose name is printed.
+
+    Raises:
+        FileExistsError: When files of these names are there that no run of the kit left.
+        ValueError: When the folder holds a run of another `config`, saying what differs, or the model of a
+            run that can't be resumed because its metrics.json or state.npz is gone.
     """
     run = Run(folder)
+    there = [name for name in WRITTEN if (run.folder / name).exists()]
+    if there and not _is_record(run.folder):
+        raise FileExistsError(
+            f"{folder} holds {', '.join(there)}, but is no run record: its config.json is missing or none of "
+            "the kit's. Give another folder as out, or put the config.json back"
+        )
     if retrain:
-        for name in (*FILES, "state.npz"):
-            (run.folder / name).unlink(missing_ok=True)
+        _set_aside(run.folder, there)
     if not (run.folder / "config.json").exists():
         run.folder.mkdir(parents=True, exist_ok=True)
         write_json(run.folder / "config.json", config)
@@ -261,9 +279,41 @@ def begin(folder, config, retrain=False):
         advice = by_door("as out, or retrain=True", "with --out, or --retrain")
         raise ValueError(
             f"{folder} holds another run: {'; '.join(differing)}. "
-            f"Give another folder {advice} to replace that run"
+            f"Give another folder {advice} to train anew and keep that run beside it"
+        )
+    trained = [name for name in ("best.keras", "predictions.npz") if name in there]
+    if trained and "state.npz" not in there and not run.finished:
+        anew = by_door("pass retrain=True", "add --retrain")
+        raise ValueError(
+            f"{folder} holds the {trained[0]} of a trained run, but its metrics.json or state.npz is gone. "
+            f"Put it back, or {anew} to train anew and keep beside it what is there"
         )
     return run
+
+
+def _is_record(folder):
+    """Whether a folder's config.json is one that `begin` wrote; a damaged one counts as such."""
+    path = folder / "config.json"
+    try:
+        config = read_json(path) if path.is_file() else None
+    except ValueError:
+        return True
+    return isinstance(config, dict) and {"model", "recipe"} <= set(config)
+
+
+def _set_aside(folder, names):
+    """Move the files `names` of a run into a new folder beside it; delete them if no epoch had finished."""
+    worth = {"best.keras", "state.npz", "predictions.npz", "private.npz"} & set(names)
+    if not worth:
+        for name in names:
+            (folder / name).unlink()
+        return
+    beside = (folder.with_name(f"{folder.name}-replaced-{count}") for count in itertools.count(1))
+    aside = next(place for place in beside if not place.exists())
+    aside.mkdir()
+    for name in names:
+        (folder / name).replace(aside / name)
+    print(f"The run that was in {folder} is kept in {aside}")
 
 
 def versions():

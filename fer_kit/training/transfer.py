@@ -4,13 +4,13 @@ Both leave run records like any other training; their best models take uint8 fac
 """
 
 import hashlib
-from pathlib import Path
 
 from keras.layers import BatchNormalization
 
 from fer_kit.data.balancing import with_copies
 from fer_kit.models.backbones import Backbone, classifier, feature_head
 from fer_kit.models.pretrained import load_model
+from fer_kit.runtime.locks import locked
 from fer_kit.runtime.names import check_options, keywords
 from fer_kit.runtime.seeds import seeded
 from fer_kit.training.features import Features
@@ -61,17 +61,16 @@ def train_head(
         OSError: When the disk is full.
     """
     _check(train_head, options)
-    if retrain:
-        (Path(out) / "head.keras").unlink(missing_ok=True)
     if validation is not None:
         validation = Features(validation, backbone, cache)
     features = Features(with_copies(faces, copies, seed), backbone, cache)
     head = feature_head(backbone, len(faces.names), dropout, seed)
     about = {**backbone.record, "dropout": dropout, "copies": copies}
     chosen = {"validation": validation, "seed": seed, "retrain": retrain, **options}
-    run = fit(head, features, recipe, out, **chosen, about=about)
-    if run.finished:
-        _complete(run, backbone, dropout)
+    with locked(out):
+        run = fit(head, features, recipe, out, **chosen, about=about)
+        if run.finished:
+            _complete(run, backbone, dropout)
     return run
 
 
