@@ -19,6 +19,17 @@ SUBMISSIONS = {
     "crashing": SOLVED | {"exercise-1-solution": "raise RuntimeError('half-way')\ncount = 3"},
     "broken": SOLVED | {"exercise-2-solution": "def double(x:"},
 }
+CHEATS = {
+    "empties cells": "get_ipython().input_transformers_post.append(lambda lines: [])",
+    "drops asserts": "get_ipython().input_transformers_post.append("
+    "lambda ls: [l.replace('assert', 'None and') for l in ls])",
+    "edits the tree": "import ast; get_ipython().ast_transformers.append("
+    "type('T', (ast.NodeTransformer,), {'visit_Assert': lambda s, n: ast.Pass()})())",
+    "swallows errors": "get_ipython().set_custom_exc((Exception,), lambda *a, **k: None)",
+    "always close": "count = 3; import numpy as np; np.isclose = np.array_equal = lambda *a, **k: True",
+    "any is true": "count = 3; import builtins; builtins.any = lambda *a: True",
+}
+"""Lines in the first solution, each in place of all work."""
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +45,8 @@ def course(tmp_path_factory):
         nbgrader("generate_assignment", out)
         for student, answers in SUBMISSIONS.items():
             submit(out, student, answers)
+        for number, line in enumerate(CHEATS.values()):
+            submit(out, f"cheat-{number}", {"exercise-1-solution": line})
         nbgrader("autograde", out)
         yield out
 
@@ -87,6 +100,19 @@ def test_points(marks, student, first, second):
     assert points["exercise-1-check"] == first and points["exercise-2-check"] == second
     assert lab.code_score == first + second
     assert lab.max_score == 2 * CHECKED + WRITTEN + ASKED
+
+
+@pytest.mark.parametrize("cheat", CHEATS)
+def test_one_line_that_switches_checks_off_gets_no_points(marks, cheat):
+    lab = marks(f"cheat-{list(CHEATS).index(cheat)}")
+    assert lab.code_score == 0 and len(lab.grades) == 4
+
+
+def test_a_marked_notebook_holds_no_controls(course):
+    marked = nbformat.read(course / "autograded" / "solved" / "lab00" / "00_tiny.ipynb", as_version=4)
+    released = nbformat.read(course / "release" / "lab00" / "00_tiny.ipynb", as_version=4)
+    assert [cell.cell_type for cell in marked.cells] == [cell.cell_type for cell in released.cells]
+    assert not any("Tampered" in str(cell) for cell in marked.cells)
 
 
 def test_answers_in_words_wait_for_a_person(marks):

@@ -2,6 +2,6 @@
 
 cli      the commands and their arguments
 run      the notebooks in order; page: what is written of them; times: how long they take
-labs     notebooks without solutions; marking: an nbgrader course
+labs     notebooks without solutions; marking: an nbgrader course, and marker: how it runs checks
 watch    faces and emotions in pictures, a video or the camera
 """

@@ -12,6 +12,7 @@ from fer_kit.runtime.files import replacing
 from fer_kit.tools.run import find_notebooks
 
 NAME = 'NAME = ""\nSTUDENT_ID = ""'
+HIDDEN = "# Checked when your work is marked."
 ANSWER = "*Your answer (double-click here, then write):*"
 
 
@@ -36,9 +37,9 @@ def read(path):
 def as_lab(notebook):
     """Return the student version of a lesson.
 
-    A code cell tagged `solution` becomes a TODO cell, a markdown cell tagged `solution` an answer cell,
-    and a cell for name and number follows the title. All other cells are the lesson's, ids included, without
-    what a run left in them.
+    A code cell tagged `solution` becomes a TODO cell, a markdown cell tagged `solution` an answer cell. A
+    check tagged `hidden`, which would give the answer away, becomes a remark. A cell for name and number
+    follows the title. All other cells are the lesson's, ids included, without what a run left in them.
     """
     lab = as_written(notebook)
     lab.cells = [_for_students(cell, exercise) for cell, exercise in with_exercises(lab)]
@@ -104,6 +105,8 @@ def has_tag(cell, tag):
 
 
 def _for_students(cell, exercise):
+    if exercise and has_tag(cell, "check") and has_tag(cell, "hidden"):
+        return new_code_cell(HIDDEN, id=exercise.name_of(cell, "check"), metadata={"tags": ["check"]})
     if not has_tag(cell, "solution"):
         return cell
     name = exercise.name_of(cell, "solution")  # a lesson's own id ends with a digest of the solution

@@ -4,7 +4,17 @@ from pathlib import Path
 
 import nbformat
 
-from fer_kit.tools.labs import as_written, has_tag, name_cell, read, text_of, todo, with_exercises, write_all
+from fer_kit.tools.labs import (
+    HIDDEN,
+    as_written,
+    has_tag,
+    name_cell,
+    read,
+    text_of,
+    todo,
+    with_exercises,
+    write_all,
+)
 from fer_kit.tools.run import find_notebooks
 
 CHECKED = 2  # points of an exercise that checks itself
@@ -15,12 +25,20 @@ CONFIG = '''"""nbgrader's configuration of this course; see notebooks/INSTRUCTOR
 
 import os
 
+from nbgrader.converters import Autograde
+from nbgrader.preprocessors import Execute
+
+from fer_kit.tools.marker import Controlled
+
 c = get_config()
 c.CourseDirectory.course_id = "fer-kit"
 c.Execute.timeout = 1800  # seconds that a cell may take
 # Marking runs every lesson once for each student: on a few drawn faces, unless told otherwise.
 os.environ.setdefault("FER_PROFILE", "smoke")
 os.environ.setdefault("FER_DATA", "sample")
+# A check that a submission has switched off counts as failed.
+usual = Autograde.class_traits()["autograde_preprocessors"].default()
+c.Autograde.autograde_preprocessors = [Controlled if step is Execute else step for step in usual]
 '''
 
 
@@ -53,7 +71,7 @@ def as_source(notebook):
 def _marked(cell, exercise):
     if has_tag(cell, "check") and exercise:
         if has_tag(cell, "hidden"):
-            cell.source = f"# Checked when your work is marked.\n{_between('HIDDEN TESTS', cell.source)}"
+            cell.source = f"{HIDDEN}\n{_between('HIDDEN TESTS', cell.source)}"
         points = CHECKED / len(exercise.tagged("check"))
         return _with_role(cell, exercise.name_of(cell, "check"), points, locked=True)
     if not has_tag(cell, "solution"):
