@@ -20,7 +20,7 @@ from fer_kit import build
 from fer_kit.camera.annotation import draw_faces, video
 from fer_kit.camera.boxes import overlap
 from fer_kit.camera.demo import moving_faces
-from fer_kit.camera.detection import find_detector
+from fer_kit.camera.detection import find_detector, plain_mtcnn
 from fer_kit.camera.pipeline import FacePipeline
 from fer_kit.camera.sources import frames
 from fer_kit.camera.tracking import FaceTracker
@@ -66,10 +66,8 @@ def ways(model, detector, folder):
 
 def compare_detectors(detector):
     """Print milliseconds a frame and faces found, ours and the package's default, taking turns."""
-    from mtcnn import MTCNN
-
     with quiet():
-        eager = MTCNN()
+        eager = plain_mtcnn()
     taken, found, missed = [], [], 0
     for number, (frame, truth) in enumerate(moving_faces(30, 3, speed=10)):
         start = time.perf_counter()

@@ -16,7 +16,7 @@ from fer_kit.camera import detection
 from fer_kit.camera.annotation import draw_faces
 from fer_kit.camera.boxes import clamp, overlap, shrink, to_rgb
 from fer_kit.camera.demo import FACE, LOOKS, moving_faces, portrait
-from fer_kit.camera.detection import Face, find_detector
+from fer_kit.camera.detection import Face, find_detector, plain_mtcnn
 from fer_kit.camera.pipeline import FacePipeline, crop_faces
 from fer_kit.data.emotions import EMOTIONS
 
@@ -161,9 +161,7 @@ def test_fifty_small_faces_are_found_when_asked_to_look_closely():
 
 
 def test_all_that_mtcnn_finds_by_default_is_found(mtcnn):
-    from mtcnn import MTCNN
-
-    eager = MTCNN()
+    eager = plain_mtcnn()
     for frame, boxes in moving_faces(3, faces=3, speed=10, seed=3):
         ours, theirs = mtcnn(frame), eager.detect_faces(frame)
         assert len(theirs) >= len(boxes)
@@ -177,6 +175,7 @@ def test_a_file_in_the_current_folder_is_not_taken_for_weights(tmp_path, monkeyp
         (tmp_path / name).write_bytes(b"a stranger's pickle")
     monkeypatch.chdir(tmp_path)
     assert len(find_detector("mtcnn")(portrait())) == 1
+    assert len(plain_mtcnn().detect_faces(portrait())) == 1
 
 
 def test_a_changed_mtcnn_finds_faces_uncompiled_and_says_so_once(mtcnn, monkeypatch):

@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = face(
     {
         "sources": "frames",
         "boxes": "overlap to_rgb",
-        "detection": "DETECTORS find_detector",
+        "detection": "DETECTORS find_detector plain_mtcnn",
         "tracking": "FaceTracker",
         "identities": "Smoother match",
         "pipeline": "FacePipeline crop_faces",

@@ -133,8 +133,30 @@ def _mtcnn_face(row, scale, shape):
     return Face(box, float(row[5]), (row[6:16].reshape(2, 5).T / scale).astype(np.float32))
 
 
+def plain_mtcnn():
+    """Return the `mtcnn` package's own `MTCNN`, as it comes but for where it finds its weights.
+
+    `MTCNN()` looks for `pnet.lz4` in the current folder first, and unpickles what it finds: a file left in a
+    shared folder could run any code. Here the weights are the package's own.
+
+    Raises ImportError as `find_detector` does.
+    """
+    made, _ = _package_stages()
+    from mtcnn import MTCNN
+
+    return MTCNN(stages=made)
+
+
 def _stages():
     """MTCNN's three stages, each with its network compiled, and the device they run on."""
+    made, device = _package_stages()
+    with device():
+        _compile(made)
+    return made, device
+
+
+def _package_stages():
+    """The package's three stages with its own weights, and the device they run on."""
     if settings.backend() != "tensorflow":
         raise ImportError('MTCNN needs KERAS_BACKEND=tensorflow; on another backend take "haar-alt2"')
     try:
@@ -159,7 +181,6 @@ def _stages():
             stages.StageRNet(weights=str(weights / "rnet.lz4")),
             stages.StageONet(weights=str(weights / "onet.lz4")),
         ]
-        _compile(made)
     return made, device
 
 
