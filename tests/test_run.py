@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import re
+import threading
 from pathlib import Path
 
 import nbformat
@@ -12,6 +13,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from fer_kit.reports import FIGURE_TYPE, REPORTED, report_item
 from fer_kit.runtime import settings
+from fer_kit.runtime.files import Written
+from fer_kit.runtime.locks import locked
 from fer_kit.tools import cli
 from fer_kit.tools import run as runner
 from fer_kit.tools.page import duration, gather, warning, write_notebook
@@ -55,8 +58,9 @@ def folder(tmp_path_factory):
 def done(folder, tmp_path_factory):
     """(exit status, what was printed, output folder) of a run of them all."""
     out = tmp_path_factory.mktemp("out")
-    (out / "figures").mkdir()
-    (out / "figures" / "00-of-an-earlier-run.png").write_bytes(b"")
+    Written(out).write("figures/00-of-an-earlier-run.png", b"")
+    (out / "figures" / "00-mine.png").write_bytes(b"somebody's")
+    (out / "README.md").write_text("mine")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         status = run(data="sample", profile="smoke", out=out, notebooks=folder)
@@ -109,7 +113,9 @@ def test_everything_the_page_points_at_exists(done):
 
 def test_figures_are_named_by_report_id_or_heading_and_old_ones_go(done):
     names = sorted(path.name for path in (done[2] / "figures").iterdir())
-    assert names == ["00-00-a-plot.png", "00-choudhari-fig3.png"]
+    assert names == ["00-00-a-plot.png", "00-choudhari-fig3.png", "00-mine.png"]
+    assert (done[2] / "figures" / "00-mine.png").read_bytes() == b"somebody's"
+    assert (done[2] / "README.md").read_text() == "mine"
 
 
 def test_notebooks_as_html_link_to_each_other_and_have_alt_texts(done):
@@ -162,7 +168,7 @@ def test_ctrl_c_leaves_a_page_of_what_was_done(folder, tmp_path, monkeypatch, ca
 def test_a_dead_kernel_and_a_damaged_notebook_are_failures(tmp_path):
     (tmp_path / "00_damaged.ipynb").write_text("{")
     write(tmp_path, "01_dies", "import os; os._exit(1)")
-    setting = Setting("sample", "sample", "smoke", tmp_path)
+    setting = Setting("sample", "sample", "smoke", tmp_path, tmp_path)
     failures = []
     for path in find_notebooks(tmp_path):
         outcome = Outcome(path, new_notebook())
@@ -174,17 +180,55 @@ def test_a_dead_kernel_and_a_damaged_notebook_are_failures(tmp_path):
 
 
 def test_a_full_disk_leaves_the_former_page(tmp_path, monkeypatch):
-    for name in ("figures", "notebooks"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "notebooks" / "00.html").write_text("former")
+    written = Written(tmp_path)
+    written.write("notebooks/00.html", b"former")
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space"):
-        write_notebook(Outcome(Path("00_x.ipynb"), new_notebook()), tmp_path)
+        write_notebook(Outcome(Path("00_x.ipynb"), new_notebook()), written)
     assert [p.read_text() for p in (tmp_path / "notebooks").iterdir()] == ["former"]
+
+
+@pytest.mark.parametrize("name", ["index.html", "times.json", "kernels.log", "notebooks/02.html"])
+def test_a_file_that_no_run_wrote_is_not_replaced(folder, tmp_path, name):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / name).write_text("somebody's")
+    with pytest.raises(FileExistsError, match=f"{name} was not written by fer_kit.*overwrite"):
+        run(only="2", data="sample", profile="smoke", out=tmp_path, notebooks=folder)
+    assert (tmp_path / name).read_text() == "somebody's" and len(list(tmp_path.rglob("*"))) <= 3
+    if name == "index.html":
+        assert run("2", "sample", "smoke", tmp_path, folder, overwrite=True) == 0
+        assert (tmp_path / name).read_text() != "somebody's"
+
+
+def test_data_and_profile_each_have_their_own_page_and_runs(folder, tmp_path, monkeypatch):
+    """Without --out one profile never replaces the page of the other; kernels get the folder above both."""
+    monkeypatch.setenv("FER_OUT", str(tmp_path / "output"))
+    for profile in ("smoke", "lab"):
+        assert run(only="2", data="sample", profile=profile, notebooks=folder) == 0
+    pages = sorted((tmp_path / "output").rglob("index.html"))
+    assert [page.parent.name for page in pages] == ["lab", "smoke"]
+    assert pages[0].parent.parent == pages[1].parent.parent
+    assert f"sample lab {tmp_path / 'output'}\n" in (pages[0].parent / "notebooks" / "02.html").read_text()
+
+
+def test_two_runs_do_not_write_into_one_folder(folder, tmp_path):
+    outcomes = []
+
+    def second():
+        try:
+            run(only="2", data="sample", profile="smoke", out=tmp_path, notebooks=folder)
+        except BlockingIOError as error:
+            outcomes.append(str(error))
+
+    with locked(tmp_path):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+    assert f"written to by process {os.getpid()}" in outcomes[0]
 
 
 def test_the_same_picture_twice_in_a_cell_counts_once_and_names_never_clash():
@@ -203,10 +247,10 @@ def test_the_same_picture_twice_in_a_cell_counts_once_and_names_never_clash():
 
 
 def test_warnings_name_the_reason():
-    real = Setting("fer2013.zip", "/data/fer2013.zip", "full", Path())
+    real = Setting("fer2013.zip", "/data/fer2013.zip", "full", Path(), Path())
     assert warning(real) == ""
-    assert "Profile smoke" in warning(Setting("fer2013.zip", "/data/fer2013.zip", "smoke", Path()))
-    assert "not FER-2013" in warning(Setting("built-in sample", "sample", "full", Path()))
+    assert "Profile smoke" in warning(Setting("fer2013.zip", "/data/fer2013.zip", "smoke", Path(), Path()))
+    assert "not FER-2013" in warning(Setting("built-in sample", "sample", "full", Path(), Path()))
 
 
 def test_durations_read_as_a_person_says_them():

@@ -8,6 +8,7 @@ import numpy as np
 
 from fer_kit.camera.boxes import overlap, to_rgb
 from fer_kit.data.emotions import COLOURS, EMOTIONS
+from fer_kit.runtime.files import check_free, partial_of
 from fer_kit.runtime.stderr import quiet
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -105,21 +106,24 @@ def _draw_bars(drawn, panel, probabilities, unit):
 
 
 @contextlib.contextmanager
-def video(path, rate=25.0):
+def video(path, rate=25.0, overwrite=False):
     """Open a video file that browsers play, VP8 in .webm, and return the function `write(seconds, frame)`.
 
     Frames are uint8 RGB (H, W, 3). The first decides the size, at most `LONGEST` pixels wide or high, and
     others are fitted into it. The video has `rate` frames per second: a frame that comes late is preceded by
     the one before, and one that comes too soon is left out, so that the video lasts as long as what it shows.
     The file appears under its name when it is whole, also when the block is left by an exception: what was
-    seen until then is in it. Raises ValueError for another ending than .webm, OSError when it cannot be
-    written.
+    seen until then is in it.
+
+    Raises ValueError for another ending than .webm, FileExistsError for a file that is there, unless
+    `overwrite`, and OSError when it cannot be written.
     """
     path = Path(path)
     if path.suffix != ".webm":
         raise ValueError(f"{path}: videos are written as .webm, which every browser plays")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.webm")
+    check_free(path, overwrite)
+    partial = partial_of(path).with_suffix(".fer_kit-partial.webm")
     file = None
 
     def write(seconds, frame):

@@ -5,6 +5,7 @@ import csv
 from pathlib import Path
 
 from fer_kit.data.emotions import EMOTIONS
+from fer_kit.runtime.files import check_free, partial_of
 
 COLUMNS = ("time", "face", "x", "y", "width", "height", "emotion", *EMOTIONS)
 """Of the table: seconds, the face's id, its box in pixels, its emotion, and the seven probabilities, 0-1."""
@@ -21,15 +22,18 @@ def _row(seconds, result):
 
 
 @contextlib.contextmanager
-def table(path):
+def table(path, overwrite=False):
     """Open a CSV file and return the function that adds the faces of a frame: `write(seconds, results)`.
 
     Rows are written as they come, so that an hour takes no memory. The file appears under its name when it
-    is whole, also when the block is left by an exception. Raises OSError when it cannot be written.
+    is whole, also when the block is left by an exception.
+
+    Raises FileExistsError for a file that is there, unless `overwrite`; OSError where it can't be written.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    check_free(path, overwrite)
+    partial = partial_of(path)
     file = partial.open("w", newline="", encoding="utf-8")
     try:
         writer = csv.DictWriter(file, COLUMNS)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fer_kit.data.emotions import EMOTIONS, USAGES
-from fer_kit.runtime.files import replacing
+from fer_kit.runtime.files import check_free, replacing
 
 SIZE = 48
 """Height and width of a face in pixels."""
@@ -303,8 +303,12 @@ class FaceSet:
             data = data.shuffle(len(self), seed=seed)
         return data.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
-    def save(self, path):
-        """Write the faces to one `.npz` file, all or nothing: an interrupted save leaves no file."""
+    def save(self, path, overwrite=False):
+        """Write the faces to one `.npz` file, all or nothing: an interrupted save leaves no file.
+
+        Raises FileExistsError for a file that is there, unless `overwrite`.
+        """
+        check_free(path, overwrite)
         with replacing(path) as out:
             fields = {f: getattr(self, f) for f in self.__dataclass_fields__}
             notes = [(note.kind, note.text) for note in self.notes]

@@ -150,7 +150,7 @@ def _cache_file(path):
 def _store(faces, target):
     """Write the cache and drop the one of the file's former state; without room or right, go on."""
     with contextlib.suppress(OSError):
-        faces.save(target)
+        faces.save(target, overwrite=True)
         for old in target.parent.glob(target.name.rpartition("-")[0] + "-*.npz"):
             if old != target:
                 old.unlink()

@@ -19,7 +19,7 @@ from keras import layers
 
 from fer_kit.data.faceset import SIZE
 from fer_kit.runtime.extras import how_to_install
-from fer_kit.runtime.files import replacing
+from fer_kit.runtime.files import check_free, replacing
 from fer_kit.runtime.stderr import quiet
 
 SUFFIXES = {"litert": ".tflite", "onnx": ".onnx"}
@@ -80,7 +80,7 @@ def _without_augmentation(layer, *inputs, **options):
     return inputs[0] if isinstance(layer, augmentation) else layer(*inputs, **options)
 
 
-def export(model, to, out=None):
+def export(model, to, out=None, overwrite=False):
     """Write a model for another runtime and return the Path of the file.
 
     The file is run in batches of 1, 2, 3 and 8 faces and compared with Keras before it is kept.
@@ -89,9 +89,11 @@ def export(model, to, out=None):
         model: A functional or sequential Keras model that takes uint8 (B, 48, 48, 1).
         to: "litert" or "onnx".
         out: The file, by default the model's name with .tflite or .onnx.
+        overwrite: Replace a file that is there.
 
     Raises:
         ValueError: For another runtime or suffix, or predictions that differ by more than 1e-5.
+        FileExistsError: For a file that is there, unless `overwrite`.
         ImportError: When packages are missing; it names the extra to install.
     """
     if to not in SUFFIXES:
@@ -99,6 +101,7 @@ def export(model, to, out=None):
     out = Path(out or f"{model.name}{SUFFIXES[to]}")
     if out.suffix != SUFFIXES[to]:
         raise ValueError(f"{out} should end with {SUFFIXES[to]}: other programs go by it")
+    check_free(out, overwrite)
     _need("onnx", "tf2onnx", "onnxruntime") if to == "onnx" else _need("ai_edge_litert")
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / out.name

@@ -1,6 +1,8 @@
-"""Writing files so that nothing is ever half-written."""
+"""Writing files so that nothing is ever half-written, and nothing of anybody's is written over."""
 
 import contextlib
+import fnmatch
+import hashlib
 import json
 from pathlib import Path
 
@@ -13,7 +15,7 @@ def replacing(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    partial = partial_of(path)
     try:
         with partial.open("wb") as file:
             yield file
@@ -21,6 +23,82 @@ def replacing(path):
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def partial_of(path):
+    """Return the Path under which the kit writes a file until it is whole."""
+    path = Path(path)
+    return path.with_name(f"{path.name}.fer_kit-partial")
+
+
+def check_free(path, overwrite=False):
+    """Raise FileExistsError when there is something at `path`, IsADirectoryError when that is a folder.
+
+    With `overwrite` a file may be there.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the name of a file")
+    if not overwrite and (path.exists() or path.is_symlink()):
+        raise FileExistsError(
+            f"{path} is there already, and nothing is written over. Give another name, or overwrite=True"
+        )
+
+
+class Written:
+    """The files that the kit wrote into a folder: only these does it replace or delete there.
+
+    Their names and digests stand in the folder's `Written.LIST`. A file that somebody has changed since, or
+    put there, is left alone.
+    """
+
+    LIST = "fer_kit-written.json"
+
+    def __init__(self, folder, overwrite=False):
+        self.folder = Path(folder)
+        self.overwrite = overwrite
+        path = self.folder / self.LIST
+        self.digests = read_json(path) if path.exists() else {}
+
+    def check(self, names):
+        """Raise FileExistsError for the first of `names` at which there is something that is not the kit's.
+
+        With `overwrite` such files may be replaced, but not deleted.
+        """
+        for name in names:
+            path = self.folder / name
+            if path.exists() and not self.overwrite and not self.owns(name):
+                raise FileExistsError(
+                    f"{path} was not written by fer_kit, or was changed since. Move it away, give another "
+                    "folder as out, or overwrite=True"
+                )
+
+    def owns(self, name):
+        """Return whether the file `name` is there as the kit wrote it."""
+        path = self.folder / name
+        return path.is_file() and _digest(path.read_bytes()) in self.digests.get(name, ())
+
+    def write(self, name, content):
+        """Write bytes to the file `name`, all or nothing. Raises FileExistsError as `check` does."""
+        self.check([name])
+        # Until the new file is in its place the list holds both: a kill in between makes neither a stranger.
+        self.digests[name] = [*self.digests.get(name, [])[-1:], _digest(content)]
+        write_json(self.folder / self.LIST, self.digests)
+        with replacing(self.folder / name) as file:
+            file.write(content)
+
+    def keep_only(self, pattern, names):
+        """Delete the kit's files that match `pattern`, such as `figures/03-*.png`, and are not in `names`."""
+        for name in fnmatch.filter(self.digests, pattern):
+            if name not in names:
+                if self.owns(name):
+                    (self.folder / name).unlink()
+                del self.digests[name]
+        write_json(self.folder / self.LIST, self.digests)
+
+
+def _digest(content):
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def read_json(path):

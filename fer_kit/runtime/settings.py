@@ -4,6 +4,7 @@ This is the only module that reads environment variables.
 """
 
 import os
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,9 +95,20 @@ def cache_dir():
     return Path(os.environ.get("FER_CACHE") or Path(home) / "fer_kit").expanduser()
 
 
-def output_dir():
-    """Return the Path where runs and figures go: FER_OUT, else `output` in the current folder."""
-    return Path(os.environ.get("FER_OUT", "output")).expanduser()
+def output_dir(faces=None, profile_name=None):
+    """Return the Path where runs go: FER_OUT, else `output` in the current folder.
+
+    Args:
+        faces: A FaceSet: the folder of its runs is returned, `output/<data>/<profile>`, so that runs on other
+            data or in another profile are never in the way. `<data>` is the dataset's name and the beginning
+            of its fingerprint.
+        profile_name: Another profile than the one in force.
+    """
+    root = Path(os.environ.get("FER_OUT", "output")).expanduser()
+    if faces is None:
+        return root
+    name = re.sub(r"[^a-z0-9]+", "-", Path(faces.source).stem.lower()).strip("-") or "faces"
+    return root / f"{name}-{faces.fingerprint[:8]}" / (profile_name or profile().name)
 
 
 def study_server():

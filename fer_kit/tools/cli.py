@@ -82,7 +82,9 @@ def run(options):
     """
     from fer_kit.tools.run import run as run_notebooks
 
-    return run_notebooks(options.only, options.data, options.profile, options.out)
+    return run_notebooks(
+        options.only, options.data, options.profile, options.out, overwrite=options.overwrite
+    )
 
 
 def doctor(options):
@@ -165,7 +167,7 @@ def export(options):
     start_keras()
     from fer_kit.models.exporting import export as write
 
-    path = write(open_model(options.model)[0], options.to, options.out)
+    path = write(open_model(options.model)[0], options.to, options.out, options.overwrite)
     print(f"{path}, {path.stat().st_size / 1024:.0f} KiB: faces uint8 (N, 48, 48, 1) to probabilities")
 
 
@@ -185,7 +187,8 @@ def watch(options):
     check_detector(options.detector)
     from fer_kit.tools.watch import watch as watch_source
 
-    return watch_source(options.source, options.out, options.model, options.detector)
+    chosen = {"model": options.model, "detector": options.detector, "overwrite": options.overwrite}
+    return watch_source(options.source, options.out, **chosen)
 
 
 def labs(options):
@@ -217,6 +220,7 @@ def count(text):
 ONLY = argument("--only", metavar="NN", help="notebooks by number, such as 03 or 00,03")
 DATA = argument("--data", metavar="PATH", help="the dataset: archive, folder, csv, or 'sample'")
 MODEL = argument("model", metavar="MODEL", help="a run folder, a .keras file or a shipped name")
+OVERWRITE = argument("--overwrite", action="store_true", help="write over files that are there")
 PROFILE_HELP = "; ".join(f"{profile.name}: {profile.meaning}" for profile in PROFILES.values())
 TEACHER_HELP = "what a recipe with a teacher learns from; again for each further one"
 
@@ -225,7 +229,8 @@ COMMANDS = {
         ONLY,
         argument("--profile", choices=PROFILES, help=PROFILE_HELP),
         DATA,
-        argument("--out", metavar="DIR", help="where everything is written (default: output)"),
+        argument("--out", metavar="DIR", help="where everything is written (default: below output)"),
+        OVERWRITE,
     ],
     doctor: [
         argument("path", metavar="PATH", help="the dataset: archive, folder, csv, or 'sample'"),
@@ -258,10 +263,12 @@ COMMANDS = {
         MODEL,
         argument("--to", required=True, choices=["litert", "onnx"], help="the runtime"),
         argument("--out", metavar="FILE", help="default: the network's name, in this folder"),
+        OVERWRITE,
     ],
     watch: [
         argument("source", metavar="SOURCE", help="a picture, a folder, a video, 0 (camera) or demo"),
         argument("--out", metavar="OUT.webm", help="write the annotated video, and a table as .csv"),
+        OVERWRITE,
         argument("--model", default="kit-small", help="a run folder, a model file, or a shipped model"),
         argument("--detector", default="mtcnn", help="mtcnn (default), haar or haar-alt2"),
     ],

@@ -9,7 +9,6 @@ from pathlib import Path
 import jinja2
 
 from fer_kit.reports import FIGURE_TYPE, REPORTED, RESULT_TYPE
-from fer_kit.runtime.files import replacing
 from fer_kit.training import records
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -29,33 +28,30 @@ TEMPLATE_OF_A_NOTEBOOK = """{% extends "lab/index.html.j2" %}
 """nbconvert's own, which leaves out the alt text of figures, and in print the ends of long lines and rows."""
 
 
-def write_notebook(outcome, out):
-    """Write an executed notebook to `out/notebooks/NN.html` and its figures to `out/figures/NN-*.png`.
+def write_notebook(outcome, written):
+    """Write an executed notebook to notebooks/NN.html and its figures to figures/NN-*.png.
 
-    Figures that an earlier run left of the same notebook are removed.
+    `written` is the `Written` of the folder. Figures that an earlier run left there of the same notebook are
+    removed. Raises FileExistsError for a file of such a name that no run wrote.
     """
     from nbconvert import HTMLExporter
 
     number = outcome.path.name[:2]
     pictures, _ = gather(outcome.notebook, number)
-    fresh = {picture.file: picture.png for picture in pictures}
-    for old in (out / "figures").glob(f"{number}-*.png"):
-        if old.name not in fresh:
-            old.unlink()
+    fresh = {f"figures/{picture.file}": picture.png for picture in pictures}
+    written.keep_only(f"figures/{number}-*.png", fresh)
     for name, png in fresh.items():
-        with replacing(out / "figures" / name) as file:
-            file.write(png)
+        written.write(name, png)
     resources = {"metadata": {"name": title_of(outcome.notebook, outcome.path.stem)}}
     loader = jinja2.DictLoader({"notebook.html.j2": TEMPLATE_OF_A_NOTEBOOK})
     exporter = HTMLExporter(template_file="notebook.html.j2", extra_loaders=[loader])
     text, _ = exporter.from_notebook_node(outcome.notebook, resources=resources)
     text = re.sub(r'href="([0-9]{2})_\w+\.ipynb(#[^"]*)?"', r'href="\1.html\2"', text)
-    with replacing(out / "notebooks" / f"{number}.html") as file:
-        file.write(text.encode())
+    written.write(f"notebooks/{number}.html", text.encode())
 
 
-def write_page(outcomes, setting, seconds):
-    """Write `out/index.html` for the outcomes so far and return its Path."""
+def write_page(outcomes, setting, seconds, written):
+    """Write index.html for the outcomes so far into the folder of the `Written` and return its Path."""
     rows = []
     pictures = []
     results = []
@@ -67,10 +63,8 @@ def write_page(outcomes, setting, seconds):
         title = title_of(outcome.notebook, outcome.path.stem)
         rows.append({"number": number, "title": title, "outcome": outcome, "figures": len(shown)})
     text = render(rows, pictures, results, setting, seconds)
-    index = setting.out / "index.html"
-    with replacing(index) as file:
-        file.write(text.encode())
-    return index
+    written.write("index.html", text.encode())
+    return written.folder / "index.html"
 
 
 def render(rows, pictures, results, setting, seconds):

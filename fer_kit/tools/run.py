@@ -1,7 +1,9 @@
 """Run every numbered notebook in order, on the data there is, and leave one page that shows what came out."""
 
 import asyncio
+import contextlib
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +15,16 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from fer_kit.runtime import settings
+from fer_kit.runtime.files import Written
+from fer_kit.runtime.locks import locked
 from fer_kit.tools.page import write_notebook, write_page
 from fer_kit.tools.times import forecast, write_times
 
 TOUR = "00,01,10,12,13,15"
 """The notebooks that run when nothing is asked for: each shows something, and together they take minutes."""
+
+PAGES = ("index.html", "kernels.log", "times.json")
+"""What a run writes beside the folders notebooks and figures."""
 
 
 @dataclass
@@ -34,7 +41,10 @@ class Failure:
 
 @dataclass
 class Outcome:
-    """What became of a notebook: `status` is `ok`, `FAILED`, `stopped` (Ctrl-C) or `not run`."""
+    """What became of a notebook: `status` is `ok`, `FAILED`, `stopped` (Ctrl-C) or `not run`.
+
+    `log` is what its kernel said outside of it, such as the last words of a crash.
+    """
 
     path: Path
     notebook: nbformat.NotebookNode
@@ -42,21 +52,21 @@ class Outcome:
     cells: int = 0
     seconds: float = 0.0
     failure: Failure | None = None
+    log: bytes = b""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What all notebooks of a run share: the dataset's name, its path, the profile's name, the folder."""
+    """What all notebooks of a run share: the dataset's name, its path, the profile's name, the folders.
+
+    The page goes to `out`; lessons keep their runs below `root`.
+    """
 
     source: str
     data: str
     profile: str
     out: Path
-
-    @property
-    def log(self):
-        """The file for what kernels say outside their notebooks, such as the last words of a crash."""
-        return self.out / "kernels.log"
+    root: Path
 
     @property
     def variables(self):
@@ -64,43 +74,67 @@ class Setting:
         return {
             "FER_DATA": self.data,
             "FER_PROFILE": self.profile,
-            "FER_OUT": str(self.out),
+            "FER_OUT": str(self.root),
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         }
 
 
-def run(only=None, data=None, profile=None, out=None, notebooks=None):
-    """Run the numbered notebooks, print a line for each, write `out/index.html`; return the exit status.
+def run(only=None, data=None, profile=None, out=None, notebooks=None, overwrite=False):
+    """Run the numbered notebooks, print a line for each, and show all on one page; return the exit status.
 
-    `only` selects by number ("3", "03", "00,03"); `data`, `profile` and `out` stand for FER_DATA,
-    FER_PROFILE and FER_OUT; `notebooks` is the folder. Without a profile it is `smoke`, and without numbers
-    either only those of `TOUR`. A notebook that fails is named with its cell and error, the others still
-    run. Returns 0, 1 when a notebook failed, 130 after Ctrl-C.
-    Raises ValueError or OSError at once for a number, path or profile that does not exist.
+    A notebook that fails is named with its cell and error, the others still run.
+
+    Args:
+        only: The notebooks by number ("3", "03", "00,03"). By default all, and without a profile
+            either those of `TOUR`.
+        data, profile: Stand for FER_DATA and FER_PROFILE; without any the profile is `smoke`.
+        out: The folder of the page, index.html, and for FER_OUT. By default the page lies where the lessons
+            keep their runs: in a folder for the dataset and the profile, see `settings.output_dir`.
+        notebooks: The folder of the notebooks.
+        overwrite: Replace files in `out` that no run wrote.
+
+    Returns:
+        0, 1 when a notebook failed, 130 after Ctrl-C.
+
+    Raises:
+        ValueError: For a number or profile that does not exist.
+        FileExistsError: For files in `out` that would be replaced and that no run wrote.
+        BlockingIOError: When another run writes into `out`.
+        OSError: For a path that does not exist.
     """
-    began = time.monotonic()
     tour = not only and not profile and not settings.is_set("FER_PROFILE")
     paths = find_notebooks(notebooks, only)
     if tour:
         paths = [path for path in paths if path.name[:2] in TOUR]
     setting = find_setting(data, profile, out)
+    written = Written(setting.out, overwrite)
+    written.check([*PAGES, *(f"notebooks/{path.name[:2]}.html" for path in paths)])
     print(f"Profile {setting.profile}: {settings.PROFILES[setting.profile].meaning}.")
     expected = forecast(paths, setting.profile)
     print(f"{expected}\n" if expected else "", flush=True)
-    setting.log.unlink(missing_ok=True)
     outcomes = [Outcome(path, nbformat.v4.new_notebook()) for path in paths]
-    for count, outcome in enumerate(outcomes, 1):
-        run_notebook(outcome, setting, Line(f"[{count}/{len(outcomes)}] {outcome.path.stem}"))
-        write_notebook(outcome, setting.out)
-        index = write_page(outcomes, setting, time.monotonic() - began)
-        if outcome.status == "stopped":
-            break
-    write_times(outcomes, setting)
+    with locked(setting.out):
+        index = _run_all(outcomes, setting, written)
+        write_times(outcomes, setting, written)
     print(f"\n{summary(outcomes)}")
     if tour:
         print("That was the tour. Every notebook: --profile smoke; in a class's length: --profile lab.")
     print(index)
-    return 130 if outcome.status == "stopped" else int(any(o.failure for o in outcomes))
+    stopped = any(outcome.status == "stopped" for outcome in outcomes)
+    return 130 if stopped else int(any(outcome.failure for outcome in outcomes))
+
+
+def _run_all(outcomes, setting, written):
+    """Run notebook after notebook, writing the page anew after each; return its Path."""
+    began = time.monotonic()
+    for count, outcome in enumerate(outcomes, 1):
+        run_notebook(outcome, setting, Line(f"[{count}/{len(outcomes)}] {outcome.path.stem}"))
+        write_notebook(outcome, written)
+        written.write("kernels.log", b"".join(outcome.log for outcome in outcomes))
+        index = write_page(outcomes, setting, time.monotonic() - began, written)
+        if outcome.status == "stopped":
+            break
+    return index
 
 
 def find_notebooks(folder=None, only=None):
@@ -138,11 +172,10 @@ def find_setting(data=None, profile=None, out=None):
         print(faces)
     path = data or settings.data_path()
     drawn = faces.source == "built-in sample"
-    out = Path(out or settings.output_dir()).resolve()
-    (out / "notebooks").mkdir(parents=True, exist_ok=True)
-    (out / "figures").mkdir(exist_ok=True)
+    root = Path(out or settings.output_dir()).resolve()
+    page = root if out else settings.output_dir(faces, profile).resolve()
     source = f"{faces.source}, {len(faces):,} faces"
-    return Setting(source, "sample" if drawn else str(Path(path).expanduser().resolve()), profile, out)
+    return Setting(source, "sample" if drawn else str(Path(path).expanduser().resolve()), profile, page, root)
 
 
 def run_notebook(outcome, setting, line):
@@ -153,7 +186,7 @@ def run_notebook(outcome, setting, line):
         outcome.notebook = nbformat.read(outcome.path, as_version=4)
         client = new_client(outcome.notebook, outcome.path.parent, setting.variables)
         code = [i for i, c in enumerate(outcome.notebook.cells) if c.cell_type == "code" and c.source.strip()]
-        with setting.log.open("ab") as log, client.setup_kernel(cleanup_kc=True, stdout=log, stderr=log):
+        with _kernel(client, outcome):
             for outcome.cells, index in enumerate(code, 1):
                 source = outcome.notebook.cells[index].source
                 line.show(f"cell {outcome.cells}/{len(code)} {time.monotonic() - began:.0f} s")
@@ -167,6 +200,18 @@ def run_notebook(outcome, setting, line):
         outcome.failure = Failure(outcome.cells, first_line(source), describe(error))
     outcome.seconds = time.monotonic() - began
     line.end(outcome)
+
+
+@contextlib.contextmanager
+def _kernel(client, outcome):
+    """The kernel of a client, whose words outside of the notebook go into `outcome.log`."""
+    with tempfile.TemporaryFile() as log:
+        try:
+            with client.setup_kernel(cleanup_kc=True, stdout=log, stderr=log):
+                yield
+        finally:
+            log.seek(0)
+            outcome.log = log.read()
 
 
 def new_client(notebook, folder, variables):

@@ -1,12 +1,14 @@
 """How long the notebooks take: what a run leaves of it, and what earlier runs tell before one begins."""
 
-from fer_kit.runtime.files import read_json, write_json
+import json
+
+from fer_kit.runtime.files import read_json
 from fer_kit.session import HARDWARE_TYPE
 from fer_kit.tools.page import duration
 from fer_kit.training.records import RECORDS, Run
 
 
-def write_times(outcomes, setting):
+def write_times(outcomes, setting, written):
     """Write `times.json` into a run's folder: seconds per notebook that ran to its end, and on what."""
     record = {
         "profile": setting.profile,
@@ -14,7 +16,7 @@ def write_times(outcomes, setting):
         "source": setting.source,
         "seconds": {o.path.stem: round(o.seconds, 1) for o in outcomes if o.status == "ok"},
     }
-    write_json(setting.out / "times.json", record)
+    written.write("times.json", (json.dumps(record, indent=2) + "\n").encode())
 
 
 def hardware(outcomes):

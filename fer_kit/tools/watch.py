@@ -16,6 +16,7 @@ from fer_kit.camera.pipeline import FacePipeline
 from fer_kit.camera.sources import frames
 from fer_kit.camera.timeline import table
 from fer_kit.models.pretrained import EXPORTED
+from fer_kit.runtime.files import check_free
 from fer_kit.runtime.stderr import start_keras
 from fer_kit.training.records import open_model
 
@@ -23,24 +24,29 @@ PICTURE_SIDE = 1280
 """Longer side in pixels at which the detector looks at single pictures: groups have small faces."""
 
 
-def watch(source, out=None, model="kit-small", detector="mtcnn", classify=None):
+def watch(source, out=None, model="kit-small", detector="mtcnn", classify=None, overwrite=False):
     """Show who looks how in a source of `camera.frames`, print a summary, and return status 0.
 
     With `out`, a path that ends in .webm, the annotated video is written there and the table beside it, as
     .csv; without, nothing is stored. A window opens where OpenCV can open one; q or Escape close it, and
     Ctrl-C ends a camera too. `model` is as in `classifier`, `classify` a function in its place, as
-    `FacePipeline` takes it; `detector` is a name for `find_detector`.
+    `FacePipeline` takes it; `detector` is a name for `find_detector`. With `overwrite`, video and table may
+    be there already.
 
     Raises what `frames`, `annotation.video` and `FacePipeline` raise; files hold what was seen until then.
+    Raises FileExistsError, before anything is looked at, for a video or table that is there, and for the
+    source itself as `out`.
     """
     stream = frames(source)
+    for path in (out, table_path(out)) if out else ():
+        _check_output(path, source, overwrite)
     print(f"Watching {stream.name}. Frames stay on this computer{'' if out else ', and nothing is stored'}.")
     if _wants_window(stream, out) and not can_open_window():
         print(no_window())
     step = _stepper(stream, classify or classifier(model), detector)
     seen = defaultdict(Counter)
     with contextlib.ExitStack() as stack:
-        outputs = [stack.enter_context(opened) for opened in _outputs(stream, out)]
+        outputs = [stack.enter_context(opened) for opened in _outputs(stream, out, overwrite)]
         stack.enter_context(contextlib.suppress(KeyboardInterrupt, Closed))  # both are ways to say: enough
         bar = stack.enter_context(tqdm(total=stream.count, unit="frame", file=sys.stderr, disable=None))
         for seconds, frame in stream:
@@ -77,10 +83,17 @@ def _stepper(stream, classify, detector):
     return lambda frame: FacePipeline(classify, detector, track=0, past=0).step(frame)
 
 
-def _outputs(stream, out):
+def _check_output(path, source, overwrite):
+    """Refuse to write over the source, and over other files unless `overwrite`."""
+    if Path(path).exists() and Path(source).exists() and Path(path).samefile(source):
+        raise FileExistsError(f"{path} is what is watched; give another name for the video")
+    check_free(path, overwrite)
+
+
+def _outputs(stream, out, overwrite):
     """Yield context managers of functions that take (seconds, frame, results)."""
     if out:
-        yield _video_and_table(out, stream.rate)
+        yield _video_and_table(out, stream.rate, overwrite)
     if _wants_window(stream, out) and can_open_window():
         yield _window(stream)
 
@@ -95,8 +108,8 @@ def table_path(out):
 
 
 @contextlib.contextmanager
-def _video_and_table(out, rate):
-    with video(out, rate) as film, table(table_path(out)) as note:
+def _video_and_table(out, rate, overwrite):
+    with video(out, rate, overwrite) as film, table(table_path(out), overwrite) as note:
 
         def write(seconds, frame, results):
             film(seconds, annotate(frame, results))
