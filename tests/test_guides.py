@@ -191,7 +191,8 @@ def test_hardware_is_what_the_notebooks_found(found, expected, tmp_path, monkeyp
     good = Outcome(tmp_path / "00_a.ipynb", notebook, "ok", 1, 61.26)
     bad = Outcome(tmp_path / "01_b.ipynb", notebook, "FAILED", 1, 3.0)
     assert hardware([good, bad]) == expected
-    write_times([good, bad], Setting("built-in sample", "sample", "smoke", tmp_path))
+    setting = Setting("built-in sample", "sample", "smoke", tmp_path, tmp_path)
+    write_times([good, bad], setting, Written(tmp_path))
     record = read_times(tmp_path / "times.json")
     assert record["seconds"] == {"00_a": 61.3} and record["hardware"] == expected
     assert record["profile"] == "smoke" and in_minutes(61.3) == "1"

@@ -6,6 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from fer_kit.runtime.names import by_door
+
 
 @contextlib.contextmanager
 def replacing(path):
@@ -40,9 +42,8 @@ def check_free(path, overwrite=False):
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; give the name of a file")
     if not overwrite and (path.exists() or path.is_symlink()):
-        raise FileExistsError(
-            f"{path} is there already, and nothing is written over. Give another name, or overwrite=True"
-        )
+        allow = by_door("pass overwrite=True", "add --overwrite")
+        raise FileExistsError(f"{path} is there already, and stays as it is. Give another name, or {allow}")
 
 
 class Written:
@@ -68,9 +69,10 @@ class Written:
         for name in names:
             path = self.folder / name
             if path.exists() and not self.overwrite and not self.owns(name):
+                otherwise = by_door("as out, or pass overwrite=True", "with --out, or add --overwrite")
                 raise FileExistsError(
                     f"{path} was not written by fer_kit, or was changed since. Move it away, give another "
-                    "folder as out, or overwrite=True"
+                    f"folder {otherwise}"
                 )
 
     def owns(self, name):

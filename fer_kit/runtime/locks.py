@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from fer_kit.runtime.files import read_json, write_json
+from fer_kit.runtime.names import by_door
 
 LOCK = "writer.lock"
 HOLDER = "writer.json"
@@ -57,7 +58,7 @@ def _acquired(lock, folder):
     except Timeout:
         raise BlockingIOError(
             f"{folder} is being written to by {_holder(folder)}. Wait for its end, stop it, or give another "
-            "folder as out"
+            f"folder {by_door('as out', 'with --out')}"
         ) from None
     except OSError as error:
         if error.errno not in READ_ONLY:

@@ -36,7 +36,7 @@ class Controlled(Execute):
         for place, word in words.items():
             if not _failed_as_it_should(nb.cells[place], word):
                 told = new_output("error", ename="Tampered", evalue=TAMPERED, traceback=[TAMPERED])
-                nb.cells[place - 1].outputs.append(told)
+                nb.cells[place - 1].outputs.insert(0, told)  # nbgrader gives points by the first result
         nb.cells = [cell for place, cell in enumerate(nb.cells) if place not in words]
         return nb, resources
 

@@ -266,7 +266,7 @@ def begin(folder, config, retrain=False):
     if there and not _is_record(run.folder):
         raise FileExistsError(
             f"{folder} holds {', '.join(there)}, but is no run record: its config.json is missing or none of "
-            "the kit's. Give another folder as out, or put the config.json back"
+            f"the kit's. Give another folder {by_door('as out', 'with --out')}, or put the config.json back"
         )
     if retrain:
         _set_aside(run.folder, there)
