@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fer_kit.data.emotions import emotion_of
 from fer_kit.runtime import settings
-from fer_kit.runtime.stderr import import_backend, quiet
+from fer_kit.runtime.stderr import import_backend, print_anywhere, quiet
 
 HARDWARE_TYPE = "application/vnd.fer-kit.hardware+json"
 """Media type under which a notebook's output carries what `check_hardware` found."""
@@ -51,6 +51,7 @@ def setup():
 
     Raises ImportError when the Keras backend that KERAS_BACKEND names is not installed.
     """
+    print_anywhere()
     host = settings.host()
     if host == "colab":
         prepare_colab()

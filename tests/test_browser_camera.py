@@ -154,6 +154,28 @@ def test_two_frames_are_in_flight_and_the_stream_outlives_a_lost_answer(browser,
     wait_for(page, "sent.length === 4")
 
 
+ANSWERS = {
+    "an emotion without a colour": [
+        {"box": [9, 9, 80, 90], "emotion": "contempt", "probabilities": [0.5] * 7}
+    ],
+    "another number of emotions": [{"box": [9, 9, 80, 90], "emotion": "calm", "probabilities": [0.4, 0.6]}],
+    "no probabilities": [{"box": [9, 9, 80, 90], "emotion": "happy"}],
+    "no box": [{"emotion": "happy", "probabilities": [1.0] * 7}],
+    "no list": None,
+}
+
+
+def test_no_answer_holds_up_the_stream(browser, site):
+    page = bare_page(browser, site)
+    page.get_by_role("button", name="Start").click()
+    for number, (name, faces) in enumerate(ANSWERS.items()):
+        wait_for(page, f"sent.length >= {number + 2}")
+        answer = {"faces": [{"id": 1, **face} for face in faces] if faces else faces, "error": ""}
+        page.evaluate("([n, answer]) => camera.answer({ ...sent[n], ...answer })", [number, answer])
+        wait_for(page, f"sent.length >= {number + 3}", seconds=5)
+        assert ("cannot be drawn" in status(page)) == name.startswith("no "), name
+
+
 def test_answers_after_stop_are_dropped_and_the_camera_is_released(browser, site):
     page = bare_page(browser, site)
     page.get_by_role("button", name="Start").click()

@@ -2,9 +2,14 @@
 
 import base64
 import itertools
+import os
 import re
+import signal
+import subprocess
 import sys
+import time
 import tracemalloc
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,10 +23,12 @@ from fer_kit.camera import sources, timeline
 from fer_kit.camera.annotation import annotate, video
 from fer_kit.camera.boxes import overlap
 from fer_kit.camera.demo import moving_faces, portrait
-from fer_kit.camera.pipeline import FacePipeline, FaceResult
+from fer_kit.camera.detection import Face
+from fer_kit.camera.pipeline import AT_ONCE, FacePipeline, FaceResult, crop_faces
 from fer_kit.camera.sources import decode, frames
 from fer_kit.data.emotions import COLOURS, EMOTIONS
 from fer_kit.plots import camera
+from fer_kit.runtime.files import partial_of
 from fer_kit.tools import cli, watch
 
 HAPPY = EMOTIONS.index("happy")
@@ -234,6 +241,17 @@ def test_box_and_bars_are_drawn_on_a_copy():
     is_colour = np.abs(drawn.astype(int) - colour).max(axis=2) < 10
     assert is_colour[150, 200] and is_colour[150, 280] and is_colour[200, 240], "the box"
     assert is_colour[100:195, 340:390].any(), "the bar of happy, at the right of the box"
+
+
+@pytest.mark.parametrize(
+    ("emotion", "count"), [("contempt", 7), ("calm", 2), ("happy", 6), ("sleepy", 8), ("", 1)]
+)
+def test_a_face_of_another_networks_emotions_is_drawn(emotion, count):
+    frame = np.zeros((480, 640, 3), np.uint8)
+    face = FaceResult(1, (200, 100, 80, 100), emotion, np.full(count, 1 / count, np.float32))
+    drawn = annotate(frame, [face])
+    assert drawn[150, 200].any(), "the box"
+    assert drawn[105:180, 290:400].any() == (count == 7), "the bars"
 
 
 def test_bars_hide_no_other_face():
@@ -463,12 +481,81 @@ def test_watching_a_video_writes_video_and_table_and_counts(tmp_path, capsys):
     assert look(tmp_path / "in.webm", tmp_path / "out.webm") == 0
     told = capsys.readouterr()
     assert "face 1, 12 frames: happy 100%" in told.out and "face 2" in told.out
-    assert "12/12" in told.err, "the progress bar"
+    assert not told.err, "a progress bar is for terminals"
     assert len(list(frames(tmp_path / "out.webm"))) == 12
     seen = pd.read_csv(tmp_path / "out.csv")
     truth = [boxes for _, boxes in moving_faces(12, faces=2)]
     boxes = seen[seen.time == 0][["x", "y", "width", "height"]].to_numpy().tolist()
     assert len(seen) == 24 and all(max(overlap(box, true) for box in boxes) > 0.5 for true in truth[0])
+
+
+@pytest.fixture
+def three_frames(tmp_path):
+    """A folder with a video of three frames, in.webm."""
+    with video(tmp_path / "in.webm") as write:
+        for number in range(3):
+            write(number / 25, np.zeros((48, 64, 3), np.uint8))
+    return tmp_path
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("out", ["in.webm", "./in.webm", "link.webm", "hard.webm"])
+def test_the_video_that_is_watched_is_never_written_over(three_frames, monkeypatch, out, overwrite):
+    monkeypatch.chdir(three_frames)
+    Path("link.webm").symlink_to("in.webm")
+    os.link("in.webm", "hard.webm")
+    before = contents(three_frames)
+    with pytest.raises(FileExistsError, match="is what is watched"):
+        watch.watch("in.webm", out, classify=classify, overwrite=overwrite)
+    assert contents(three_frames) == before
+
+
+@pytest.mark.parametrize("taken", ["fer2013.webm", "fer2013.csv"])
+def test_a_video_and_a_table_that_are_there_stay_unless_asked(three_frames, taken):
+    """Such as the dataset fer2013.csv beside --out fer2013.webm."""
+    (three_frames / taken).write_text("somebody's")
+    before = contents(three_frames)
+    out = three_frames / "fer2013.webm"
+    with pytest.raises(FileExistsError, match=f"{taken} is there already.*overwrite=True"):
+        look(three_frames / "in.webm", out)
+    assert contents(three_frames) == before
+    args = {"detector": "haar-alt2", "classify": classify, "overwrite": True}
+    assert watch.watch(three_frames / "in.webm", out, **args) == 0
+    assert len(list(frames(out))) == 3 and len(pd.read_csv(out.with_suffix(".csv"))) == 0
+
+
+WATCH = """
+import sys
+from fer_kit.camera import sources
+from fer_kit.tools import cli, watch
+sources.DEMO_FRAMES = None
+watch.can_open_window = lambda: False
+watch.classifier = lambda model: lambda faces: [[1, 0, 0, 0, 0, 0, 0] for _ in faces]
+sys.exit(cli.main(["watch", "demo", "--detector", "haar-alt2", "--out", sys.argv[1]]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGHUP", "SIGINT", "SIGTERM SIGHUP SIGTERM"])
+def test_a_stopped_job_leaves_a_readable_video_and_table(tmp_path, end):
+    out = tmp_path / "out.webm"
+    command = [sys.executable, "-c", WATCH, out]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        partial = partial_of(timeline_path := out.with_suffix(".csv"))
+        limit = time.monotonic() + 60
+        while not (partial.exists() and partial.stat().st_size > 5000) and time.monotonic() < limit:
+            time.sleep(0.05)
+        for name in end.split():
+            process.send_signal(getattr(signal, name))
+        told, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and "face 1, " in told and "Written: " in told
+    seen = len(list(frames(out)))
+    assert seen > 10 and pd.read_csv(timeline_path).time.nunique() == pytest.approx(seen, abs=1)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_watching_without_out_stores_nothing(tmp_path, monkeypatch, capsys):
@@ -496,6 +583,22 @@ def test_fifty_faces_in_one_picture(tmp_path, capsys):
     assert look(tmp_path / "crowd.png", tmp_path / "out.webm") == 0
     assert "50 faces: happy 100%" in capsys.readouterr().out
     assert len(pd.read_csv(tmp_path / "out.csv")) == 50
+
+
+def test_a_crowd_is_classified_some_faces_at_a_time():
+    """150 faces at once would take a network's memory 150 times."""
+    frame = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    crowd = [Face((40 * (k % 15), 44 * (k // 15), 38, 42)) for k in range(150)]
+    sizes = []
+
+    def brightness(faces):
+        sizes.append(len(faces))
+        share = faces.mean(axis=(1, 2), dtype=np.float32) / 255
+        return np.stack([share, 1 - share, *[0 * share] * 5], axis=1)
+
+    seen = FacePipeline(brightness, lambda frame: crowd, track=0, past=0).step(frame)
+    assert sum(sizes) == 150 and max(sizes) <= AT_ONCE
+    np.testing.assert_allclose([r.probabilities for r in seen], brightness(crop_faces(frame, crowd)))
 
 
 @pytest.mark.parametrize("classify", [broken, lambda faces: np.zeros((1, 2))], ids=["raises", "shape"])

@@ -264,3 +264,39 @@ def test_real_archive(real_archive):
 )
 def test_emotion_of(word, emotion):
     assert emotion_of(word) == emotion
+
+
+# ---- nothing in an archive is dropped unsaid ----
+
+
+@pytest.mark.parametrize("again", ["same", "other", "backslash", "no image"])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_that_is_there_twice_is_refused(archive, again):
+    name = "train/happy/Training_0.png" if again != "no image" else "notes.txt"
+    with zipfile.ZipFile(archive, "a") as out:
+        content = out.read(name) if again in ("same", "backslash") else b"another file"
+        out.writestr("notes.txt", b"first")
+        out.writestr(name.replace("/", "\\") if again == "backslash" else name, content)
+    with pytest.raises(ValueError, match=f"1 names twice, the first is {name}.*point at the folder"):
+        load_faces(archive)
+
+
+def test_a_count_that_is_too_small_hides_no_file(archive, folder):
+    """As where a tool writes 70,000 entries: the count has 16 bits."""
+    content = bytearray(archive.read_bytes())
+    struct.pack_into("<2H", content, content.rfind(b"PK\5\6") + 8, 2, 2)
+    archive.write_bytes(content)
+    assert load_faces(archive).fingerprint == load_faces(folder).fingerprint
+
+
+def test_entries_in_64_bits_are_read(archive, folder, monkeypatch):
+    """With and without a 64-bit end record: not every tool writes one for a 64-bit entry."""
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 10)
+    large = pack(folder, archive.with_name("large.zip"))
+    assert load_faces(large).fingerprint == load_faces(folder).fingerprint
+    content = large.read_bytes()
+    end = content.rfind(b"PK\6\6")
+    count, _, size, start = struct.unpack_from("<4Q", content, end + 24)
+    short = struct.pack("<I4H2IH", 0x06054B50, 0, 0, count, count, size, start, 0)
+    large.write_bytes(content[:end] + short)
+    assert load_faces(large).fingerprint == load_faces(folder).fingerprint

@@ -160,6 +160,13 @@ def test_fifty_small_faces_are_found_when_asked_to_look_closely():
     assert len({answer.id for answer in answers}) == len(found)
 
 
+def test_a_crowd_is_searched_some_crops_at_a_time(mtcnn, monkeypatch):
+    frame = next(moving_faces(1, faces=3))[0]
+    boxes = [face.box for face in mtcnn(frame)]
+    monkeypatch.setattr(detection, "CROPS", 2)
+    assert [face.box for face in mtcnn(frame)] == boxes and len(boxes) == 3
+
+
 def test_all_that_mtcnn_finds_by_default_is_found(mtcnn):
     eager = plain_mtcnn()
     for frame, boxes in moving_faces(3, faces=3, speed=10, seed=3):

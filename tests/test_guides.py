@@ -11,6 +11,7 @@ from house import NOTEBOOKS, ROOT, complain
 from fer_kit import check_hardware
 from fer_kit.reports import REPORTED
 from fer_kit.runtime import devices
+from fer_kit.runtime.files import Written
 from fer_kit.tools.run import Outcome, Setting
 from fer_kit.tools.times import hardware, read_times, write_times
 from maintain import guide as guide

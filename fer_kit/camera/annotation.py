@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from fer_kit.camera.boxes import overlap, to_rgb
-from fer_kit.data.emotions import COLOURS, EMOTIONS
+from fer_kit.data.emotions import COLOURS, EMOTIONS, OTHER_COLOUR
 from fer_kit.runtime.files import check_free, partial_of
 from fer_kit.runtime.stderr import quiet
 
@@ -53,15 +53,15 @@ def _draw_caption(drawn, result, unit, thick):
 
 
 def rgb(emotion):
-    """Return an emotion's colour as (red, green, blue), ints 0-255."""
-    return tuple(bytes.fromhex(COLOURS[emotion].removeprefix("#")))
+    """Return an emotion's colour as (red, green, blue), ints 0-255; one that has none is grey."""
+    return tuple(bytes.fromhex(COLOURS.get(emotion, OTHER_COLOUR).removeprefix("#")))
 
 
 def annotate(frame, results):
     """Return a copy of a frame with boxes and captions as `draw_faces`, and bars of the probabilities.
 
     The seven bars, in the emotions' order and colours, stand beside the box; in a crowd, where they would
-    hide another face, they are left out.
+    hide another face, they are left out, and so they are for a network of other emotions.
 
     Args:
         frame: Any image that `to_rgb` takes.
@@ -74,6 +74,8 @@ def annotate(frame, results):
     unit = max(drawn.shape[:2]) / 640
     taken = [result.box for result in results]
     for result in results:
+        if len(result.probabilities) != len(EMOTIONS):
+            continue
         size = (round(110 * unit), round(13 * unit) * len(EMOTIONS))
         panel = _free_place(result.box, size, taken, drawn.shape)
         if panel:

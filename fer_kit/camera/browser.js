@@ -10,6 +10,7 @@ const FIRST_LIMIT = 60; // the first frame waits for networks to be loaded and c
 const STILL = 5; // seconds without a new picture until the person is told
 const LONGEST = 640; // pixels of the longer side of a frame that is sent
 const QUALITY = 0.8; // of its JPEG, 0-1
+const OTHER = "#777777"; // the colour of an emotion that has none
 
 /* What to tell a person about an error of getUserMedia. */
 export function explain(error) {
@@ -44,20 +45,21 @@ export function paint(canvas, picture, faces, colours) {
   const taken = faces.map((face) => face.box);
   for (const { id, box, emotion, probabilities } of faces) {
     const [x, y, width, height] = box;
-    pen.strokeStyle = pen.fillStyle = colours[emotion];
+    const colour = colours[emotion] ?? OTHER;
+    pen.strokeStyle = pen.fillStyle = colour;
     pen.lineWidth = 3;
     pen.strokeRect(x, y, width, height);
     pen.font = "bold 14px sans-serif";
     const caption = `${id} ${emotion} ${Math.round(100 * Math.max(...probabilities))} %`;
     const above = y >= 20 ? y - 20 : y + height + 2;
     pen.fillRect(x - 1.5, above, pen.measureText(caption).width + 8, 18);
-    pen.fillStyle = light(colours[emotion]) ? "black" : "white";
+    pen.fillStyle = light(colour) ? "black" : "white";
     pen.fillText(caption, x + 3, above + 2);
     const size = [104, 13 * emotions.length + 3];
     const places = [x + width + 6, x - 6 - size[0]].map((left) => [left, y, ...size]);
     const inside = ([left]) => left >= 0 && left + size[0] <= canvas.width;
     const free = places.find((place) => inside(place) && !taken.some((other) => meet(place, other)));
-    if (free) taken.push(free) && bars(pen, free, emotions, probabilities, colours);
+    if (free && probabilities.length === emotions.length) taken.push(free) && bars(pen, free, emotions, probabilities, colours);
   }
 }
 
@@ -187,9 +189,14 @@ export function connect(el, colours, { send, changed = () => {} }) {
 
   function answer(message) {
     if (message.run !== run || !waiting.has(message.id)) return; // of before Stop, or too late
-    paint(canvas, waiting.get(message.id).picture, message.faces, colours);
-    waiting.delete(message.id);
+    const { picture } = waiting.get(message.id);
+    waiting.delete(message.id); // first: an answer that cannot be drawn must not hold up the stream
     answered = [...answered, performance.now()].slice(-20);
+    try {
+      paint(canvas, picture, message.faces, colours);
+    } catch (error) {
+      return say(`This answer cannot be drawn: ${error.message}`);
+    }
     const rate = (1000 * (answered.length - 1)) / (answered.at(-1) - answered[0] || 1);
     const faces = message.faces.map((face) => `face ${face.id} ${face.emotion}`).join(", ") || "no face";
     canvas.setAttribute("aria-label", faces);

@@ -25,6 +25,8 @@ WHEELS = (
     "opencv-contrib-python",
     "opencv-contrib-python-headless",
 )
+CROPS = 128
+"""How many crops MTCNN's second and third network get at once, so that a crowd takes no more memory."""
 SMALLEST = 20
 """Side in pixels of the smallest face that MTCNN finds (its default; see `Mtcnn`)."""
 
@@ -198,9 +200,24 @@ def _compile(stages):
         for stage, side in zip(stages, (None, 24, 48), strict=True):
             crops = tf.TensorSpec((None, side, side, 3), tf.float32)
             compiled = tf.function(stage.model, input_signature=[crops])
+            if side is not None:
+                compiled = _in_batches(compiled)
             StageBase.__init__(stage, stage.name, stage.id, compiled)  # the public way to give it a model
     except (ImportError, AttributeError, TypeError) as error:
         warnings.warn(f"MTCNN runs uncompiled, about five times slower: {error}", stacklevel=2)
+
+
+def _in_batches(network):
+    """Return a network that looks at `CROPS` crops at a time: a crowd has thousands that may be faces."""
+    import tensorflow as tf
+
+    def answer(crops):
+        if len(crops) <= CROPS:
+            return network(crops)
+        parts = [network(crops[start : start + CROPS]) for start in range(0, len(crops), CROPS)]
+        return [tf.concat(part, 0) for part in zip(*parts, strict=True)]
+
+    return answer
 
 
 def _largest_first(faces):

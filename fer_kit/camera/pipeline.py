@@ -15,6 +15,9 @@ MARGIN = 0.0
 """Room around a box on each side, as a fraction of its longer side. FER-2013 was cropped by a detector,
 with none, and a network trained on it gets worse with every bit of room it has not seen (see lesson 12)."""
 
+AT_ONCE = 64
+"""How many faces a network is given at once, so that a crowd takes no more memory."""
+
 
 def crop_faces(frame, faces, margin=MARGIN):
     """Return the faces of a frame, cropped as in FER-2013.
@@ -76,8 +79,8 @@ class FacePipeline:
     """The whole of zhao-fig1 for expressions: `results = pipeline.step(frame)` for each frame of a video.
 
     Args:
-        classify: Your function: it takes faces, uint8 grey (N, 48, 48), and returns probabilities (N, 7) in
-            the order of `EMOTIONS`.
+        classify: Your function: it takes faces, uint8 grey (N, 48, 48), at most `AT_ONCE` of them, and
+            returns probabilities (N, 7) in the order of `EMOTIONS`.
         detector: A name for `find_detector`, or a function from a frame to a list of `Face`.
         track: For how many frames faces are tracked after a detection; 0 detects in every frame.
         past: Weight of the past in the smoothing, from 0 (none) to below 1; see `Smoother`.
@@ -102,7 +105,9 @@ class FacePipeline:
         self.smoother.forget(self.tracker.ids)
         if not faces:
             return []
-        seen = probabilities_of(self.classify, crop_faces(frame, faces))
+        crops = crop_faces(frame, faces)
+        parts = [crops[start : start + AT_ONCE] for start in range(0, len(crops), AT_ONCE)]
+        seen = np.concatenate([probabilities_of(self.classify, part) for part in parts])
         smoothed = self.smoother.update([face.id for face in faces], seen)
         return [
             FaceResult(f.id, f.box, EMOTIONS[p.argmax()], p, f.landmarks, f.detected)

@@ -5,6 +5,7 @@ import os
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import Path, PurePosixPath
 
 MAX_IMAGE_BYTES = 20_000_000
@@ -12,6 +13,7 @@ MAX_IMAGE_BYTES = 20_000_000
 
 _CENTRAL = struct.Struct("<I6H3I5H2I")  # one entry of a zip's central directory, 46 bytes
 _END = struct.Struct("<I4H2IH")  # the end record, 22 bytes
+_IN_64_BITS = 0xFFFFFFFF  # a number that stands in an extra field, for which 32 bits are too few
 _STORED = 0
 _DEFLATED = 8
 
@@ -33,7 +35,9 @@ class ZipImages:
             )
         with self.path.open("rb") as file:
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self._entries = {name: where for name, where in self._listing() if not name.endswith("/")}
+        listed = [(name, where) for name, where in self._listing() if not name.endswith("/")]
+        self._entries = dict(listed)
+        self._refuse_twice([name for name, _ in listed])
         for name, (size, *_) in self._entries.items():
             self._refuse_unsafe(name, size)
 
@@ -60,27 +64,41 @@ class ZipImages:
         return content
 
     def _listing(self):
-        """Yield (name, (size, compressed size, method, crc, offset)) from the central directory."""
+        """Return a list of (name, (size, compressed size, method, crc, offset)) from the central directory.
+
+        It is read to its end: a count of more than 65,535 entries does not fit into the end record.
+        """
         end = self._data.rfind(b"PK\5\6")
         *_, count, size, start, _ = _END.unpack_from(self._data, end)
         if start + size != end or count == 0xFFFF:  # zip64, or something in front of the archive
-            yield from self._slow_listing()
-            return
+            return list(self._slow_listing())
+        entries = []
         place = start
-        for _ in range(count):
+        while place < end:
             entry = _CENTRAL.unpack_from(self._data, place)
             _, _, _, flags, method, _, _, crc, compressed, size, *lengths, _, _, _, offset = entry
             start = place + _CENTRAL.size
             place = start + sum(lengths)  # of the name, of extra fields and of a comment
             raw = self._data[start : start + lengths[0]]
             name = raw.decode("utf-8" if flags & 0x800 else "cp437", "replace").replace("\\", "/")
-            yield name, (size, compressed, method, crc, offset)
+            if _IN_64_BITS in (size, compressed, offset):
+                return list(self._slow_listing())
+            entries.append((name, (size, compressed, method, crc, offset)))
+        return entries
 
     def _slow_listing(self):
         with zipfile.ZipFile(self.path) as archive:
             for i in archive.infolist():
                 name = i.filename.replace("\\", "/")
                 yield name, (i.file_size, i.compress_size, i.compress_type, i.CRC, i.header_offset)
+
+    def _refuse_twice(self, names):
+        if len(names) > len(self._entries):
+            twice = [name for name, count in Counter(names).items() if count > 1]
+            raise ValueError(
+                f"{self.path} holds {len(twice):,} names twice, the first is {twice[0]}, so that it is not "
+                "known which file is meant. Unpack it, keep one of each, and point at the folder"
+            )
 
     def _refuse_unsafe(self, name, size):
         if ".." in name and ".." in PurePosixPath(name).parts or name.startswith("/") or name[1:2] == ":":

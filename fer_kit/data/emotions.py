@@ -25,6 +25,9 @@ COLOURS = {
 """One colour per emotion in every figure: Okabe and Ito's colour-blind-safe set, with some shades moved, an
 indigo and a grey added, so that all seven differ to colour-blind readers and in grey print."""
 
+OTHER_COLOUR = "#777777"
+"""Of an emotion that is none of the seven, as a network of somebody's own may have."""
+
 _SPELLINGS = {
     "angry": ("anger",),
     "disgust": ("disgusted",),

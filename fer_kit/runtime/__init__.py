@@ -6,6 +6,7 @@ files      writing that leaves a whole file or none
 locks      one writer at a time in a folder
 names      refuses unknown names and options, suggesting the nearest; words for Python or the command line
 extras     which extra brings a package that is missing
+signals    a stopped job or a closed terminal ends like Ctrl-C
 seeds      one seed for everything random, for as long as a block lasts
 stderr     keeps libraries' greetings off the screen; starts Keras
 lazy       how a sub-package's names are found when first used

@@ -3,9 +3,12 @@
 This is the only module that reads environment variables.
 """
 
+import functools
 import os
 import re
 import sys
+import tempfile
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,9 +93,32 @@ def data_path():
 
 
 def cache_dir():
-    """Return the Path of the cache folder: FER_CACHE, else `~/.cache/fer_kit`. It may not exist yet."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("FER_CACHE") or Path(home) / "fer_kit").expanduser()
+    """Return the Path of the cache folder: FER_CACHE, else `~/.cache/fer_kit`.
+
+    Where nothing can be written there, or nobody has a home, it is a temporary folder that goes with the
+    process, and a warning says so.
+    """
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(os.environ.get("FER_CACHE") or Path(home) / "fer_kit").expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+        why = f"{folder} is read-only"
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home
+        why = str(error)
+    return Path(_temporary_cache(why).name)
+
+
+@functools.cache
+def _temporary_cache(why):
+    """The temporary folder of this process, which is deleted at its end."""
+    warnings.warn(
+        f"no folder for a cache ({why}): a temporary one is used until this program ends. Set FER_CACHE to "
+        "a folder that can be written",
+        stacklevel=3,
+    )
+    return tempfile.TemporaryDirectory(prefix="fer_kit-")
 
 
 def output_dir(faces=None, profile_name=None):

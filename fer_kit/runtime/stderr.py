@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import io
 import os
 import subprocess
 import sys
@@ -52,6 +53,13 @@ def _watched(kept, shown):
             yield
         finally:
             watcher.communicate(b".")
+
+
+def print_anywhere():
+    """Print a question mark for what a terminal cannot show: one without UTF-8 would end the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def start_keras():

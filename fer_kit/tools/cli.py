@@ -13,7 +13,8 @@ from fer_kit.models.catalogue import find_architecture
 from fer_kit.runtime.extras import extras_named
 from fer_kit.runtime.names import command_line
 from fer_kit.runtime.settings import PROFILES
-from fer_kit.runtime.stderr import start_keras
+from fer_kit.runtime.signals import as_interrupts
+from fer_kit.runtime.stderr import print_anywhere, start_keras
 from fer_kit.training.recipes import RECIPES, find_recipe
 
 INTERRUPTED = 130
@@ -32,9 +33,13 @@ def main(arguments=None):
 
 
 def run_command(options, program="fer_kit"):
-    """Run `options.command(options)` and return the exit status, mistakes of the user's put into words."""
+    """Run `options.command(options)` and return the exit status, mistakes of the user's put into words.
+
+    SIGTERM and SIGHUP end a command as Ctrl-C does.
+    """
+    print_anywhere()
     try:
-        with command_line(), extras_named():
+        with command_line(), extras_named(), as_interrupts():
             return options.command(options) or 0
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
