@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from fer_kit.tools.cli import DATA, argument, new_parser, run_command
+from fer_kit.tools.cli import DATA, OVERWRITE, argument, new_parser, run_command
 
 
 def main(arguments=None):
@@ -21,7 +21,7 @@ def keep(options):
     from fer_kit.training import Run
     from maintain.ship import keep as keep_run
 
-    print(keep_run(Run.open(options.run), options.name).folder)
+    print(keep_run(Run.open(options.run), options.name, overwrite=options.overwrite).folder)
 
 
 def figures(options):
@@ -33,7 +33,7 @@ def figures(options):
     from maintain.figures import figures as draw
 
     os.environ["FER_PROFILE"] = "full"  # stands on every figure, whatever is set where it is drawn
-    print(f"{draw(options.out)} figures in {options.out}")
+    print(f"{draw(options.out, overwrite=options.overwrite)} figures in {options.out}")
 
 
 def guide(options):
@@ -55,7 +55,7 @@ def ship(options):
     from fer_kit.data import load_faces
     from maintain.ship import ship as ship_run
 
-    print(ship_run(options.run, options.name, load_faces(options.data)))
+    print(ship_run(options.run, options.name, load_faces(options.data), overwrite=options.overwrite))
 
 
 def badges(_options):
@@ -77,7 +77,7 @@ def animation(options):
     """
     from maintain.animation import animation as make
 
-    seen = make(options.out)
+    seen = make(options.out, options.overwrite)
     print(f"{options.out}, {options.out.stat().st_size / 1024:.0f} KiB: {seen}")
 
 
@@ -105,14 +105,20 @@ def site(options):
 RUN = argument("run", metavar="RUN", help="the folder of the run")
 
 COMMANDS = {
-    keep: [RUN, argument("name", metavar="NAME", help="the name of the record")],
-    figures: [argument("--out", metavar="DIR", type=Path, default="figures", help="default: figures")],
+    keep: [RUN, argument("name", metavar="NAME", help="the name of the record"), OVERWRITE],
+    figures: [
+        argument("--out", metavar="DIR", type=Path, default="figures", help="default: figures"),
+        OVERWRITE,
+    ],
     guide: [argument("times", nargs="*", metavar="FILE", help="a times.json that `run` left")],
-    ship: [RUN, argument("name", metavar="NAME", help="the name to load it by"), DATA],
+    ship: [RUN, argument("name", metavar="NAME", help="the name to load it by"), DATA, OVERWRITE],
     badges: [],
     site: [argument("--out", metavar="DIR", type=Path, required=True, help="where the site goes")],
     murphy: [DATA, argument("--out", metavar="DIR", type=Path, required=True, help="where the runs go")],
-    animation: [argument("--out", metavar="FILE", type=Path, default="figures/demo.gif", help="%(default)s")],
+    animation: [
+        argument("--out", metavar="FILE", type=Path, default="figures/demo.gif", help="%(default)s"),
+        OVERWRITE,
+    ],
 }
 
 if __name__ == "__main__":

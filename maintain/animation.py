@@ -15,7 +15,7 @@ from fer_kit.camera.pipeline import FacePipeline
 from fer_kit.data.sample.people import draw_face
 from fer_kit.models.exporting import fast
 from fer_kit.models.pretrained import load_pretrained
-from fer_kit.runtime.files import replacing
+from fer_kit.runtime.files import check_free, replacing
 
 WIDTH = 774
 HEIGHT = 180
@@ -53,8 +53,14 @@ def _lay(frame, picture, place, sway=0):
     frame[30 : 30 + FACE, left : left + FACE] = picture
 
 
-def animation(path):
-    """Write the animation to `path`, a .gif, and return how often each emotion was seen, as a dict."""
+def animation(path, overwrite=False):
+    """Write the animation to `path`, a .gif, and return how often each emotion was seen, as a dict.
+
+    Raises FileExistsError for a file that is there, unless `overwrite`, and ValueError for another ending.
+    """
+    if path.suffix != ".gif":
+        raise ValueError(f"{path}: the animation is a .gif")
+    check_free(path, overwrite)
     pipeline = FacePipeline(fast(load_pretrained("kit-small")), find_detector("mtcnn", longest=WIDTH))
     drawn = []
     seen = {}

@@ -14,15 +14,18 @@ import numpy as np
 from fer_kit.models import pretrained
 from fer_kit.plots import base
 from fer_kit.reports import REPORTED
-from fer_kit.runtime.files import read_json, replacing, write_json
+from fer_kit.runtime.files import check_free, read_json, replacing, write_json
 from fer_kit.studies.reproduction import EXPERIMENTS, result_table
 from fer_kit.training.recipes import RECIPES
 from fer_kit.training.records import RECORDS, Run
 from maintain.gallery import draw_all
 
-HEAD = """# The reports, reproduced
+MADE = "Made by `python -m maintain figures`"
+"""By this a README.md is known as written here."""
 
-Made by `python -m maintain figures` from the run records in `fer_kit/training/recorded`; nothing here is
+HEAD = f"""# The reports, reproduced
+
+{MADE} from the run records in `fer_kit/training/recorded`; nothing here is
 written by hand. Each figure has a sidecar, `.json`, that says which record, dataset, seed and versions it
 comes from. Faces in figures are drawn by the kit: FER-2013's own may not be passed on.
 
@@ -53,11 +56,15 @@ COLUMNS |= dict.fromkeys(("chosen on", "PrivateTest", "low", "high", "twin-free"
 COLUMNS |= {"macro-F1": "{:.3f}", "calibration error": "{:.3f}", "epochs": "{:.0f}", "seeds": "{:.0f}"}
 
 
-def figures(out, records=RECORDS):
+def figures(out, records=RECORDS, overwrite=False):
     """Draw all figures into the folder `out`, write its README.md, and return how many there are.
 
-    A README.md beside the folder gets the results between its two marks.
+    A README.md beside the folder gets the results between its two marks. Raises FileExistsError, unless
+    `overwrite`, for a picture without the sidecar of a figure, and for a README.md of somebody's.
     """
+    page = out / "README.md"
+    if page.exists() and MADE not in page.read_text(encoding="utf-8"):
+        check_free(page, overwrite)
     base.use_style()
     shown = []
     used = Counter()
@@ -66,9 +73,9 @@ def figures(out, records=RECORDS):
         used[stem] += 1
         stem += f"-{used[stem]}" if used[stem] > 1 else ""
         about = {"report_id": drawn.report_id, "caption": drawn.caption} | drawn.made_from
-        _write(drawn.figure, about, out / f"{stem}.png")
+        _write(drawn.figure, about, out / f"{stem}.png", overwrite)
         shown.append((stem, drawn))
-    with replacing(out / "README.md") as file:
+    with replacing(page) as file:
         notes = _notes(result_table(records), records)
         file.write("\n".join([HEAD, result_rows(records), "", notes, "", *_gallery(shown)]).encode())
     front = out.resolve().parent / "README.md"
@@ -83,7 +90,7 @@ def figures(out, records=RECORDS):
     return len(shown)
 
 
-def _write(figure, about, path):
+def _write(figure, about, path, overwrite):
     """Write a figure with its sidecar, unless those that are there were made of the same and look the same.
 
     Another version of matplotlib writes other bytes, and moves the edges of letters a little.
@@ -91,7 +98,11 @@ def _write(figure, about, path):
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=90, bbox_inches="tight", metadata={"Software": None})
     sidecar = path.with_suffix(".json")
+    if not _is_sidecar(sidecar):
+        check_free(path, overwrite)
+        check_free(sidecar, overwrite)
     if path.exists() and sidecar.exists() and read_json(sidecar) == json.loads(json.dumps(about)):
+        drawn.seek(0)
         new = plt.imread(drawn)
         old = plt.imread(path)
         if new.shape == old.shape and np.abs(new - old).mean() < SAME:
@@ -99,6 +110,14 @@ def _write(figure, about, path):
     with replacing(path) as file:
         file.write(drawn.getvalue())
     write_json(sidecar, about)
+
+
+def _is_sidecar(path):
+    """Whether a file says of the picture beside it that it was drawn here."""
+    try:
+        return "report_id" in read_json(path)
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def front_page(out, records=RECORDS):

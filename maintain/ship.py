@@ -18,7 +18,8 @@ from fer_kit.evaluation.scoring import predict
 from fer_kit.models.portable import portable_config
 from fer_kit.models.pretrained import WEIGHTS, load_model
 from fer_kit.models.zoo import multiply_accumulates
-from fer_kit.runtime.files import replacing, write_json
+from fer_kit.runtime.files import check_free, read_json, replacing, write_json
+from fer_kit.training.recipes import differences
 from fer_kit.training.records import RECORDS, SMALL, Run
 
 LIMIT = 0.002
@@ -43,13 +44,15 @@ LICENCE = (
 )
 
 
-def ship(run_folder, name, faces, folder=WEIGHTS):
+def ship(run_folder, name, faces, folder=WEIGHTS, overwrite=False):
     """Store the best model of a finished run as `name` with its card, .json and .md; return the Path.
 
     `faces` is the dataset of the run, on whose PublicTest faces the stored file is compared with the
-    original. Raises ValueError when the run has no PrivateTest score yet, or another dataset, or the file
-    scores worse by more than `LIMIT`.
+    original. Nothing is written before that. Raises ValueError when the run has no PrivateTest score yet, or
+    another dataset, or the file scores worse by more than `LIMIT`; FileExistsError for a name that is shipped
+    already, unless `overwrite`.
     """
+    check_free(Path(folder) / f"{name}.keras", overwrite)
     run = Run.open(run_folder)
     if "PrivateTest" not in run.metrics["scores"]:
         raise ValueError(f"{run_folder} has no PrivateTest score for the card; evaluate it there once, first")
@@ -57,8 +60,9 @@ def ship(run_folder, name, faces, folder=WEIGHTS):
         raise ValueError(f"{run_folder} learnt from other data than {faces.source}")
     model = run.model()
     card = model_card(run, name, model)
+    with tempfile.TemporaryDirectory() as drafts:
+        _compare(model, store(model, name, card, drafts), faces.public_test)
     path = store(model, name, card, folder)
-    _compare(model, path, faces.public_test)
     with replacing(path.with_suffix(".md")) as file:
         file.write(in_words(card).encode())
     return path
@@ -124,20 +128,26 @@ def _as_float16(path, values):
 
 
 def _compare(model, path, public):
-    """Remove the stored file and raise ValueError when it recognises too few faces."""
+    """Raise ValueError when the stored file recognises too few faces."""
     loss = accuracy(model, public) - accuracy(load_model(path), public)
     if loss > LIMIT:
-        path.unlink()
         raise ValueError(f"float16 costs {loss:.2%} of PublicTest, more than {LIMIT:.1%}")
 
 
-def keep(run, name, records=RECORDS):
+def keep(run, name, records=RECORDS, overwrite=False):
     """Copy the small files of a `Run`, all but its model, into the folder of records and return the copy.
 
-    Raises ValueError when no epoch of the run has finished.
+    Raises ValueError when no epoch of the run has finished, and FileExistsError when the record of this name
+    is another run's, unless `overwrite`: it is then replaced with all its files.
     """
     if not run.best_epoch:
         raise ValueError(f"{run.folder} has no finished epoch, so there is nothing to keep yet")
+    before = records / name / "config.json"
+    if before.exists() and differences(read_json(before), run.config):
+        check_free(before, overwrite)
+    for file in SMALL:
+        if not (run.folder / file).exists():
+            (records / name / file).unlink(missing_ok=True)
     for path in filter(Path.exists, (run.folder / file for file in SMALL)):
         with replacing(records / name / path.name) as copy:
             copy.write(path.read_bytes())

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 from sphinx.application import Sphinx
 
-from fer_kit.runtime.files import replacing
+from fer_kit.runtime.files import Written, replacing
 from fer_kit.tools.labs import write_labs
 from fer_kit.tools.run import Line, Outcome, find_notebooks, find_setting, run_notebook
 from maintain.slides import write_slides
@@ -51,11 +51,20 @@ SETTINGS = {
 }
 
 
+MARK = "site.txt"
+"""By this file a folder is known as that of a site."""
+
+
 def site(out):
     """Build the site below `out` and return its index.html.
 
     `html` gets the pages and, in `html/slides`, a deck for each lesson; `source` is what they are made of.
+    Raises FileExistsError for a folder of other things.
     """
+    written = Written(out)
+    if written.folder.exists() and any(written.folder.iterdir()) and not written.owns(MARK):
+        raise FileExistsError(f"{out} holds other things than a site; give a new folder with --out")
+    written.write(MARK, b"Made by python -m maintain site, which replaces what is in this folder.\n")
     source = Path(out) / "source"
     source.mkdir(parents=True, exist_ok=True)
     copy_pages(source)

@@ -240,6 +240,20 @@ def test_keep_copies_the_small_files_alone(run, tmp_path):
     assert not (copy.folder / "best.keras").exists() and not (copy.folder / "private.npz").exists()
 
 
+def test_keep_replaces_another_runs_record_only_when_asked_and_then_wholly(run, tmp_path):
+    (run.folder / "private.npz").write_bytes(b"of the first run")
+    kept = keep(run, "quick", tmp_path / "records")
+    assert keep(run, "quick", tmp_path / "records").folder == kept.folder
+    records.write_json(run.folder / "config.json", run.config | {"seed": 9})
+    (run.folder / "private.npz").unlink()
+    before = files_of(kept.folder)
+    with pytest.raises(FileExistsError, match="config.json is there already.*overwrite=True"):
+        keep(run, "quick", tmp_path / "records")
+    assert files_of(kept.folder) == before
+    keep(run, "quick", tmp_path / "records", overwrite=True)
+    assert kept.config["seed"] == 9 and not (kept.folder / "private.npz").exists()
+
+
 def test_keep_refuses_a_run_that_has_nothing_to_keep(run, tmp_path):
     records.write_json(run.folder / "metrics.json", run.metrics | {"status": "unfinished"})
     with pytest.raises(ValueError, match="no finished epoch"):

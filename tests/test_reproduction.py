@@ -2,15 +2,19 @@
 
 import json
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
+import maintain.figures as drawing
 from fer_kit.data.emotions import EMOTIONS
 from fer_kit.runtime.files import write_json
 from fer_kit.studies.reproduction import EXPERIMENTS, attempts, kit_vote, result_table, runs_of
 from fer_kit.training.records import RECORDS
+from maintain.animation import animation
 from maintain.figures import figures, result_rows
+from maintain.gallery import Drawn
 from maintain.gallery_records import of_classical, of_tuning
 
 TWINS = 703
@@ -111,6 +115,29 @@ def test_every_figure_has_a_sidecar_and_stands_on_the_page(records, tmp_path):
         assert f"]({stem}.png)" in page and about["caption"] in page
     about = json.loads((out / "hejslet-light.json").read_text())
     assert about["record"] == "long" and about["profile"] == "full" and about["dataset"]["fingerprint"]
+
+
+@pytest.mark.parametrize("name", ["README.md", "zhao-fig1.png", "zhao-fig1.json"])
+def test_figures_write_over_nothing_of_somebodys(tmp_path, monkeypatch, name):
+    drawn = Drawn("zhao-fig1", "A framework.", plt.figure(figsize=(1, 1)), {"dataset": "none"})
+    monkeypatch.setattr(drawing, "draw_all", lambda records: iter([drawn]))
+    (tmp_path / name).write_text("somebody's")
+    (tmp_path / "index.html").write_text("mine")
+    with pytest.raises(FileExistsError, match=f"{name} is there already.*overwrite=True"):
+        figures(tmp_path)
+    assert (tmp_path / name).read_text() == "somebody's"
+    for overwrite in (True, False):  # what was written here may be drawn again
+        assert figures(tmp_path, overwrite=overwrite) == 1
+    assert (tmp_path / "index.html").read_text() == "mine"
+
+
+def test_an_animation_writes_over_nothing(tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    (tmp_path / "demo.gif").write_text("mine")
+    with pytest.raises(ValueError, match="is a .gif"):
+        animation(tmp_path / "README.md", overwrite=True)
+    with pytest.raises(FileExistsError, match="demo.gif is there already"):
+        animation(tmp_path / "demo.gif")
 
 
 def test_figures_of_the_repositorys_records_of_classifiers_and_tuning():

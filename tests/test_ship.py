@@ -12,6 +12,7 @@ from fer_kit.evaluation.scoring import evaluate
 from fer_kit.models import pretrained
 from fer_kit.models.zoo import build
 from fer_kit.runtime.files import write_json
+from maintain import ship as shipping
 from maintain.ship import accuracy, ship
 
 
@@ -42,7 +43,20 @@ def test_the_card_is_the_records(run, faces, tmp_path):
 
 def test_shipping_again_changes_nothing(run, faces, tmp_path):
     once = ship(run, "tiny", faces, tmp_path / "weights").read_bytes()
-    assert ship(run, "tiny", faces, tmp_path / "weights").read_bytes() == once
+    assert ship(run, "tiny", faces, tmp_path / "weights", overwrite=True).read_bytes() == once
+
+
+def test_what_is_shipped_stays_unless_asked_and_where_the_new_file_is_worse(
+    run, faces, tmp_path, monkeypatch
+):
+    once = ship(run, "tiny", faces, tmp_path / "weights").read_bytes()
+    build("zhao-sepconv").save(run / "best.keras")
+    with pytest.raises(FileExistsError, match="tiny.keras is there already.*overwrite"):
+        ship(run, "tiny", faces, tmp_path / "weights")
+    monkeypatch.setattr(shipping, "LIMIT", -1)
+    with pytest.raises(ValueError, match="float16 costs"):
+        ship(run, "tiny", faces, tmp_path / "weights", overwrite=True)
+    assert (tmp_path / "weights" / "tiny.keras").read_bytes() == once
 
 
 def test_the_card_tells_what_a_run_learnt_from(run, faces, tmp_path):
