@@ -224,3 +224,18 @@ def test_known_tags(notebook):
 def test_spelling_of_the_emotions(notebook):
     found = [match[0] for cell in notebook.cells for match in MISSPELT.finditer(cell.source)]
     complain(found, "write angry, disgust, fear, happy, sad, surprise, neutral")
+
+
+def test_minutes_of_the_sections_make_the_lesson(notebook):
+    """Every section says how long it takes; those that can be left out say so and are not counted."""
+    sections = re.findall(r"^## (\d+\..+)", prose(notebook), flags=re.MULTILINE)
+    problems = [f"## {title}" for title in sections if not re.search(r" \((extra, )?\d+ min\)$", title)]
+    minutes = sum(int(n) for n in re.findall(r" \((\d+) min\)$", "\n".join(sections), flags=re.MULTILINE))
+    found = re.search(
+        r"\*\*Time and hardware:\*\* (\d+) minutes, and \d+ for the exercises", notebook.cells[1].source
+    )
+    if not found or int(found[1]) != minutes:
+        problems.append(f"the sections take {minutes} minutes, the head says {found and found[1]}")
+    complain(
+        problems, "end each heading with `(10 min)` or `(extra, 5 min)`; the head gives the sum of the first"
+    )
