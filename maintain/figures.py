@@ -34,12 +34,25 @@ comes from. Faces in figures are drawn by the kit: FER-2013's own may not be pas
 *Report* is the number as printed. *Chosen on* is scored as the reports did, on the faces that chose
 the epoch (PublicTest). *PrivateTest* is scored once, at the end; *low* and *high* are its 95 %
 interval. *Twin-free* leaves out faces with a pixel-identical twin in Training; the reports' networks
-learnt from those twins, as published ones do, the kit's own (kit-...) did not. *Calibration error*
+learned from those twins, as published ones do, the kit's own (kit-...) did not. *Calibration error*
 is how far confidence and accuracy lie apart. Several seeds are averaged, and so are their intervals.
 A difference under 0.75 points is within one standard error. Rows without a PrivateTest number have
 not been run yet.
 *kit-vote* is the mean answer of the kit's own networks, the strongest two or more, as many as score
 best on PublicTest. Murphy's InceptionV3 is missing: it needs ImageNet weights.
+"""
+
+DIARY = """## Notes on the kit's own records
+
+- **How averaged weights are scored.** `ema` averages weights, and the average needs batch statistics of its own. In the
+  first records these were measured with augmentation and dropout switched on, which nobody does when a face is
+  recognised. `kit-best`, its second seed and the taught networks of 120 epochs and more are scored with statistics of
+  unchanged faces, all other rows as before. So *light* and *strong* augmentation cannot be compared by these rows.
+- **A network that never learned.** `studies/vgg-never-learnt` is zhao's VGG by zhao's recipe on a GPU with JAX: from the
+  first epoch on it gives all faces one emotion. Two steps of Adam had made its dense layers, which nothing normalises,
+  confident and wrong, and where probabilities are clipped at 1e-7 such mistakes have no gradient. With the kit's own
+  cross-entropy (`fer_kit/training/losses.py`) it learns on both backends.
+- **Once is a hint.** Most rows were trained once. Where there are two seeds they differ by up to a point (lesson 05).
 """
 
 SAME = 5e-3
@@ -77,7 +90,7 @@ def figures(out, records=RECORDS, overwrite=False):
         shown.append((stem, drawn))
     with replacing(page) as file:
         notes = _notes(result_table(records), records)
-        file.write("\n".join([HEAD, result_rows(records), "", notes, "", *_gallery(shown)]).encode())
+        file.write("\n".join([HEAD, result_rows(records), "", notes, "", DIARY, *_gallery(shown)]).encode())
     front = out.resolve().parent / "README.md"
     if front.exists():
         text = re.sub(
