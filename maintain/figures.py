@@ -44,15 +44,18 @@ best on PublicTest. Murphy's InceptionV3 is missing: it needs ImageNet weights.
 
 DIARY = """## Notes on the kit's own records
 
-- **How averaged weights are scored.** `ema` averages weights, and the average needs batch statistics of its own. In the
-  first records these were measured with augmentation and dropout switched on, which nobody does when a face is
-  recognised. `kit-best`, its second seed and the taught networks of 120 epochs and more are scored with statistics of
-  unchanged faces, all other rows as before. So *light* and *strong* augmentation cannot be compared by these rows.
-- **A network that never learned.** `studies/vgg-never-learnt` is zhao's VGG by zhao's recipe on a GPU with JAX: from the
-  first epoch on it gives all faces one emotion. Two steps of Adam had made its dense layers, which nothing normalises,
-  confident and wrong, and where probabilities are clipped at 1e-7 such mistakes have no gradient. With the kit's own
-  cross-entropy (`fer_kit/training/losses.py`) it learns on both backends.
-- **Once is a hint.** Most rows were trained once. Where there are two seeds they differ by up to a point (lesson 05).
+- **How averaged weights are scored.** `ema` averages weights, and the average needs batch statistics of
+  its own. In the first records these were measured with augmentation and dropout switched on, which
+  nobody does when a face is recognised. `kit-best`, its second seed and the taught networks of 120
+  epochs and more are scored with statistics of unchanged faces, all other rows as before. So *light*
+  and *strong* augmentation cannot be compared by these rows.
+- **A network that never learned.** `studies/vgg-never-learnt` is zhao's VGG by zhao's recipe on a GPU
+  with JAX: from the first epoch on it gives all faces one emotion. Two steps of Adam had made its dense
+  layers, which nothing normalises, confident and wrong, and where probabilities are clipped at 1e-7
+  such mistakes have no gradient. With the kit's own cross-entropy (`fer_kit/training/losses.py`) it
+  learns on both backends.
+- **Once is a hint.** Most rows were trained once. Where there are two seeds they differ by up to a
+  point (lesson 05).
 """
 
 SAME = 5e-3
