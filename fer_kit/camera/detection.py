@@ -27,6 +27,11 @@ WHEELS = (
 )
 CROPS = 128
 """How many crops MTCNN's second and third network get at once, so that a crowd takes no more memory."""
+MANY = 2000
+"""More windows than this in one size of the picture are thinned before the package compares them."""
+CERTAIN = 0.6
+OVERLAP = 0.5
+"""The package's own: how sure its first network must be of a window, and how far two may overlap."""
 SMALLEST = 20
 """Side in pixels of the smallest face that MTCNN finds (its default; see `Mtcnn`)."""
 
@@ -200,11 +205,35 @@ def _compile(stages):
         for stage, side in zip(stages, (None, 24, 48), strict=True):
             crops = tf.TensorSpec((None, side, side, 3), tf.float32)
             compiled = tf.function(stage.model, input_signature=[crops])
-            if side is not None:
-                compiled = _in_batches(compiled)
+            compiled = _in_batches(compiled) if side else _thinned(compiled)
             StageBase.__init__(stage, stage.name, stage.id, compiled)  # the public way to give it a model
     except (ImportError, AttributeError, TypeError) as error:
         warnings.warn(f"MTCNN runs uncompiled, about five times slower: {error}", stacklevel=2)
+
+
+def _thinned(network):
+    """Return the first network with fewer windows in its answer where they are more than `MANY`.
+
+    The package compares every window with every other at once, in gigabytes for a crowd. The windows that it
+    would leave out at this size of the picture are left out before, one after the other.
+    """
+    import tensorflow as tf
+
+    def answer(picture):
+        offsets, scores = network(picture)
+        faces = scores[0, ..., 1]
+        places = tf.where(faces > CERTAIN)
+        if len(places) <= MANY:
+            return offsets, scores
+        left, top, right, bottom = tf.unstack(12 * tf.gather_nd(offsets[0], places), axis=1)
+        y, x = tf.unstack(tf.cast(2 * places, tf.float32), axis=1)
+        boxes = tf.stack([y + top, x + left, y + 12 + bottom, x + 12 + right], axis=1)
+        rows = tf.image.non_max_suppression(boxes, tf.gather_nd(faces, places), len(places), OVERLAP)
+        places = tf.gather(places, rows)
+        kept = tf.scatter_nd(places, tf.ones(len(places)), tf.shape(faces, tf.int64))
+        return offsets, scores * kept[None, ..., None]
+
+    return answer
 
 
 def _in_batches(network):
