@@ -1,5 +1,6 @@
 """nbgrader marks the kit's labs: a solved, an unsolved and a crashing submission get their points."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ SUBMISSIONS = {
     "unsolved": {},
     "crashing": SOLVED | {"exercise-1-solution": "raise RuntimeError('half-way')\ncount = 3"},
     "broken": SOLVED | {"exercise-2-solution": "def double(x:"},
+    "copied": SOLVED,
 }
 CHEATS = {
     "empties cells": "get_ipython().input_transformers_post.append(lambda lines: [])",
@@ -30,6 +32,8 @@ CHEATS = {
     "any is true": "count = 3; import builtins; builtins.any = lambda *a: True",
 }
 """Lines in the first solution, each in place of all work."""
+COPIED = ("exercise-1-solution", "exercise-1-check", "question")
+"""Of the submission "copied": a cell to fill in, a locked one and one that is marked by hand."""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +48,7 @@ def course(tmp_path_factory):
         patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
         nbgrader("generate_assignment", out)
         for student, answers in SUBMISSIONS.items():
-            submit(out, student, answers)
+            submit(out, student, answers, COPIED if student == "copied" else ())
         for number, line in enumerate(CHEATS.values()):
             submit(out, f"cheat-{number}", {"exercise-1-solution": line})
         nbgrader("autograde", out)
@@ -67,11 +71,16 @@ def marks(course):
         yield lambda student: gradebook.find_submission("lab00", student).notebooks[0]
 
 
-def submit(out, student, answers):
-    """Hand in the released lab with `answers`, {grade_id: source}."""
+def submit(out, student, answers, copied=()):
+    """Hand in the released lab with `answers`, {grade_id: source}; `copied` cells stand there twice."""
     lab = nbformat.read(out / "release" / "lab00" / "00_tiny.ipynb", as_version=4)
-    for cell in lab.cells:
-        cell.source = answers.get(cell.metadata.get("nbgrader", {}).get("grade_id"), cell.source)
+    for cell in list(lab.cells):
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        cell.source = answers.get(name, cell.source)
+        if name in copied:  # as JupyterLab copies it: with its grade_id
+            twin = copy.deepcopy(cell)
+            twin.id = f"copy-of-{name}"
+            lab.cells.insert(lab.cells.index(cell), twin)
     folder = out / "submitted" / student / "lab00"
     folder.mkdir(parents=True)
     nbformat.write(lab, folder / "00_tiny.ipynb")
@@ -92,6 +101,7 @@ def test_the_released_lab_holds_no_solution_and_no_hidden_check(course):
         ("unsolved", 0, 0),
         ("crashing", 0, CHECKED),
         ("broken", CHECKED, 0),
+        ("copied", CHECKED, CHECKED),
     ],
 )
 def test_points(marks, student, first, second):

@@ -9,7 +9,7 @@ import secrets
 
 from nbformat.v4 import new_code_cell, new_output
 from nbgrader import utils
-from nbgrader.preprocessors import Execute
+from nbgrader.preprocessors import DeduplicateIds, Execute
 
 CONTROL = """import numpy as _np
 _lies = [_np.isclose(0, 1), _np.allclose(0, 1), _np.array_equal([0], [1]), isinstance(0, str), all([0 == 1])]
@@ -44,3 +44,19 @@ class Controlled(Execute):
 def _failed_as_it_should(control, word):
     errors = [output for output in control.outputs if output.output_type == "error"]
     return any(error.ename == "AssertionError" and word in error.evalue for error in errors)
+
+
+class CopiedCells(DeduplicateIds):
+    """Takes a cell that a student copied out of the marking: its id was copied with it. The last one counts.
+
+    nbgrader's own preprocessor leaves an empty mark on the others, at which it then stops marking.
+    """
+
+    def preprocess_cell(self, cell, resources, index):
+        """Return the cell, without a mark where a later cell has the same id, and the resources."""
+        cell, resources = super().preprocess_cell(cell, resources, index)
+        if cell.metadata.get("nbgrader") == {}:
+            del cell.metadata["nbgrader"]
+            student = resources["nbgrader"]["student"]
+            self.log.warning("%s copied that cell; the last of its copies is marked", student)
+        return cell, resources

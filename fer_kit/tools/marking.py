@@ -26,9 +26,9 @@ CONFIG = '''"""nbgrader's configuration of this course; see notebooks/INSTRUCTOR
 import os
 
 from nbgrader.converters import Autograde
-from nbgrader.preprocessors import Execute
+from nbgrader.preprocessors import DeduplicateIds, Execute
 
-from fer_kit.tools.marker import Controlled
+from fer_kit.tools.marker import Controlled, CopiedCells
 
 c = get_config()
 c.CourseDirectory.course_id = "fer-kit"
@@ -36,6 +36,9 @@ c.Execute.timeout = 1800  # seconds that a cell may take
 # Marking runs every lesson once for each student: on a few drawn faces, unless told otherwise.
 os.environ.setdefault("FER_PROFILE", "smoke")
 os.environ.setdefault("FER_DATA", "sample")
+# A student who copies a cell copies its mark with it.
+usual = Autograde.class_traits()["sanitize_preprocessors"].default()
+c.Autograde.sanitize_preprocessors = [CopiedCells if step is DeduplicateIds else step for step in usual]
 # A check that a submission has switched off counts as failed.
 usual = Autograde.class_traits()["autograde_preprocessors"].default()
 c.Autograde.autograde_preprocessors = [Controlled if step is Execute else step for step in usual]
