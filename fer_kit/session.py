@@ -49,7 +49,8 @@ def setup():
     left alone where they are set. A step that fails prints why and is skipped; the lessons then use the
     built-in sample. Anywhere else it installs and fetches nothing.
 
-    Raises ImportError when the Keras backend that KERAS_BACKEND names is not installed.
+    Raises ImportError when the backend that Keras is set to is not installed, and ValueError when Keras is
+    set to images with channels first.
     """
     print_anywhere()
     host = settings.host()
@@ -61,6 +62,9 @@ def setup():
         _tell_missing(missing(extras=()), "install them with `pip install`.")
     with quiet():
         import_backend()
+        from fer_kit.runtime.devices import require_channels_last
+
+        require_channels_last()
     from fer_kit.plots.base import use_style
 
     use_style()

@@ -369,6 +369,26 @@ def test_precision_of_a_cpu(monkeypatch, hardware):
 
 
 @pytest.mark.parametrize(
+    ("listing", "gains"),
+    [
+        (b"processor : 0\nflags\t\t: fpu avx512f avx512_bf16\n", True),
+        (b"model name : amx_bf16 in its name only\nflags : fpu avx2\nbugs : avx512_bf16\n", False),
+        (b"flags : amx_bf16\n", True),
+        (b"Features : fp asimd bf16\n", False),
+        (b"", False),
+        (b"\xff\xfe", False),
+        (None, False),
+    ],
+    ids=["avx512", "elsewhere in the file", "amx", "ARM", "empty", "no text", "no file"],
+)
+def test_precision_of_a_cpu_is_read_from_its_list_of_instructions(tmp_path, listing, gains):
+    path = tmp_path / "cpuinfo"
+    if listing is not None:
+        path.write_bytes(listing)
+    assert devices.cpu_gains_from_bfloat16(path) is gains
+
+
+@pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"epoch": 5}, r"fit\(\) has no option 'epoch'; did you mean 'epochs'\?"),

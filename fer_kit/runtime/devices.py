@@ -4,12 +4,24 @@ import contextlib
 import functools
 import os
 import platform
-import time
 from pathlib import Path
 
 import keras
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+def require_channels_last():
+    """Raise ValueError where Keras is set to images with channels first: all images here have them last.
+
+    Other courses' `keras.json` may say so; Keras' own errors then speak of shapes.
+    """
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            'Keras is set to "image_data_format": "channels_first", in keras.json (in the folder ~/.keras, '
+            "or in KERAS_HOME), and faces here are (48, 48, 1): write channels_last there, or call "
+            'keras.config.set_image_data_format("channels_last") first'
+        )
 
 
 def gpus():
@@ -37,37 +49,25 @@ def gpus():
 
 
 @functools.cache
-def cpu_gains_from_bfloat16():
-    """Return whether this CPU multiplies bfloat16 faster than float32.
+def cpu_gains_from_bfloat16(listing="/proc/cpuinfo"):
+    """Return whether this CPU has instructions that multiply bfloat16: AVX-512 BF16 or AMX.
 
-    Measured only where Linux lists the instructions: some CPUs that have AVX-512 BF16 are 1.5 times slower
-    with it than in float32.
+    Linux lists the instructions in the file `listing`; where there is none the answer is False. Nothing is
+    measured: on a busy machine a measurement differs from run to run.
     """
     try:
-        words = set(Path("/proc/cpuinfo").read_text().split())
-    except OSError:
+        lines = Path(listing).read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
         return False
-    if not words & {"avx512_bf16", "amx_bf16"}:
-        return False
-    return _seconds_to_multiply("bfloat16") < 0.8 * _seconds_to_multiply("float32")
-
-
-def _seconds_to_multiply(dtype, size=1024, times=5):
-    """Return the fastest of some products of two matrices, in seconds."""
-    matrix = keras.ops.ones((size, size), dtype)
-    seconds = []
-    for _ in range(times):
-        start = time.perf_counter()
-        float(keras.ops.cast(keras.ops.matmul(matrix, matrix)[0, 0], "float32"))  # waits for the answer
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return bool({"avx512_bf16", "amx_bf16"} & set(flags.split()))
 
 
 def choose_precision(precision="auto", separable=False):
     """Return (Keras dtype policy, reason), both str, for a model that is about to be built.
 
     "auto" takes mixed_bfloat16 on GPUs of compute capability 8.0 and above and, under TensorFlow, on CPUs
-    that are faster with it (`cpu_gains_from_bfloat16`); mixed_float16 on GPUs from 7.0; float32 elsewhere,
+    with instructions for it (`cpu_gains_from_bfloat16`); mixed_float16 on GPUs from 7.0; float32 elsewhere,
     where the others are slower. Networks of `separable` convolutions stay in float32: half precision makes
     them slower on a CPU, and on a GPU (H200, JAX 0.11) the 1x1 kernels of kit-small grew to 1e34 within an
     epoch of bfloat16. Any other name of `PRECISIONS` is returned as it is.
@@ -86,7 +86,7 @@ def choose_precision(precision="auto", separable=False):
         policy = "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16"
         return policy, f"{name} has it in hardware"
     if cpu_gains_from_bfloat16() and keras.backend.backend() == "tensorflow":
-        return "mixed_bfloat16", "this CPU is faster in it"
+        return "mixed_bfloat16", "this CPU has instructions for it"
     return "float32", "no GPU, and half precision would be slower on this CPU"
 
 
@@ -127,13 +127,19 @@ def distribution(devices=None):
     if devices is None and (len(gpus()) < 2 or backend == "torch"):
         return contextlib.nullcontext()
     if backend == "tensorflow":
-        import tensorflow as tf
-
-        return tf.distribute.MirroredStrategy(devices).scope()
+        return _mirrored(tuple(devices) if devices else None).scope()
     if backend == "jax":
         names = devices or keras.distribution.list_devices("gpu")
         return keras.distribution.DataParallel(devices=names).scope()
     raise ValueError("Keras on torch trains on one device; leave devices out, or use tensorflow or jax")
+
+
+@functools.cache
+def _mirrored(devices):
+    """The one strategy for these devices: those of two networks in one process would wait for each other."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def device_count():

@@ -154,5 +154,7 @@ def set_default(name, value):
 
 
 def backend():
-    """Return the Keras backend asked for by KERAS_BACKEND, `tensorflow` when it is not set."""
-    return os.environ.get("KERAS_BACKEND", "tensorflow")
+    """Return the name of the backend that Keras is set to, by KERAS_BACKEND or in its own file keras.json."""
+    import keras
+
+    return keras.backend.backend()

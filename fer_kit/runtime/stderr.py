@@ -76,9 +76,9 @@ def start_keras():
 
 
 def import_backend():
-    """Import the Keras backend that KERAS_BACKEND names. Raises ImportError, saying what to install."""
-    name = settings.backend()
+    """Import Keras and the backend that it is set to. Raises ImportError, saying what to install."""
     with extras_named():
+        name = settings.backend()
         backend = importlib.import_module(name)
     if name == "tensorflow":
         backend.get_logger().setLevel("ERROR")  # it warns of retracing whenever several models are used

@@ -85,8 +85,8 @@ class Checkpoint(keras.callbacks.Callback):
     """Saves after each epoch, in `state.npz`, everything that training needs to resume exactly.
 
     That is the weights, the states of the random generators (Keras keeps them among the weights), the
-    optimiser with its learning rate, step count and averages, and the counters of the other callbacks,
-    `others` {name: callback}. It has to be the last callback that changes anything.
+    optimiser with its learning rate, step count, averages and (in float16) loss scale, and the counters of
+    the other callbacks, `others` {name: callback}. It has to be the last callback that changes anything.
     """
 
     def __init__(self, folder, others):
@@ -155,9 +155,9 @@ def _counters(callback):
 
 def everything(model):
     """Return all variables that change while a compiled model trains, always in the same order."""
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    optimizer.build(model.trainable_variables)
-    return [*model.variables, *optimizer.variables]
+    if not model.optimizer.built:  # building that of float16 twice makes a second scale
+        model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]  # float16: with the scale of the loss
 
 
 def learning_rate(model):

@@ -40,7 +40,7 @@ class Averages(keras.callbacks.SwapEMAWeights):
     def on_test_begin(self, logs=None):
         super().on_test_begin(logs)
         self.running = [keras.ops.convert_to_numpy(variable) for variable in self.statistics]
-        steps = int(self.model.optimizer.iterations)
+        steps = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
         if steps != self.measured_at:  # an epoch is scored, and then saved, with the same weights
             self.own = measure_batch_statistics(self.in_use, self.step, self.images, self.batch_size)
             self.measured_at = steps
