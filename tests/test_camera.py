@@ -1,12 +1,14 @@
 """Frames from every source, what is drawn and written of them, and `python -m fer_kit watch`."""
 
 import base64
+import http.server
 import itertools
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 from pathlib import Path
@@ -26,7 +28,7 @@ from fer_kit.camera.demo import moving_faces, portrait
 from fer_kit.camera.detection import Face
 from fer_kit.camera.pipeline import AT_ONCE, FacePipeline, FaceResult, crop_faces
 from fer_kit.camera.sources import decode, frames
-from fer_kit.data.emotions import COLOURS, EMOTIONS
+from fer_kit.data.emotions import COLOURS, EMOTIONS, colours_of
 from fer_kit.plots import camera
 from fer_kit.runtime.files import partial_of
 from fer_kit.tools import cli, watch
@@ -159,6 +161,60 @@ def test_a_video_cut_short_gives_what_is_there_and_a_warning(tmp_path):
     assert 5 < len(seen) < 30
 
 
+class Said:
+    """Stands in for a capture whose file says these times, in milliseconds, for its frames."""
+
+    def __init__(self, *times):
+        self.times = iter(times)
+
+    def read(self):
+        self.time = next(self.times, None)
+        return self.time is not None, np.zeros((2, 2, 3), np.uint8)
+
+    def get(self, what):
+        return {cv2.CAP_PROP_POS_MSEC: self.time}[what]
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ((0, 40, 120, 125, 3000), (0, 0.04, 0.12, 0.125, 3)),
+        ((80, 120), (0.08, 0.12)),
+        ((0, 0, 0), (0, 0.1, 0.2)),
+        ((0, 50, 20, 400), (0, 0.05, 0.15, 0.4)),
+        ((float("nan"), 9e12, 300), (0, 0.1, 0.3)),
+        ((-40, 0, 40), (0, 0.1, 0.2)),
+    ],
+    ids=["uneven", "later start", "says nothing", "backwards", "nonsense", "before the start"],
+)
+def test_times_are_those_of_the_file_as_far_as_they_can_be_true(said, seconds):
+    got = [second for second, _ in sources._timed(Said(*said), 10)]
+    np.testing.assert_allclose(got, seconds)
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "png"])
+def test_an_animation_plays_at_its_own_pace(tmp_path, kind):
+    levels = (40, 90, 160, 220)
+    stills = [Image.fromarray(np.full((24, 32, 3), level, np.uint8)) for level in levels]
+    path = tmp_path / f"moving.{kind}"
+    stills[0].save(path, save_all=True, append_images=stills[1:], duration=[200, 500, 100, 300])
+    source = frames(path)
+    assert (source.kind, source.count) == ("video", 4)
+    for _ in range(2):
+        seen = list(source)
+        np.testing.assert_allclose([seconds for seconds, _ in seen], [0, 0.2, 0.7, 0.8])
+        np.testing.assert_allclose([frame.mean() for _, frame in seen], levels, atol=4)
+        assert seen[0][1].shape == (24, 32, 3)
+
+
+def test_pages_and_single_frames_are_pictures(tmp_path):
+    pages = [Image.fromarray(np.full((8, 8), level, np.uint8)) for level in (10, 200)]
+    pages[0].save(tmp_path / "pages.tiff", save_all=True, append_images=pages[1:])
+    pages[0].save(tmp_path / "still.gif")
+    for name in ("pages.tiff", "still.gif"):
+        assert frames(tmp_path / name).kind == "pictures"
+
+
 @pytest.mark.parametrize("content", [b"", b"no video", film], ids=["empty", "text", "header"])
 def test_what_is_neither_picture_nor_video_is_named(tmp_path, content):
     path = tmp_path / "film.webm"
@@ -168,7 +224,7 @@ def test_what_is_neither_picture_nor_video_is_named(tmp_path, content):
 
 
 def test_a_path_that_does_not_exist_tells_what_there_is_to_give():
-    with pytest.raises(FileNotFoundError, match="0 for the camera, or demo"):
+    with pytest.raises(FileNotFoundError, match="0 for the camera, .* or demo"):
         frames("nowhere.mp4")
 
 
@@ -213,6 +269,63 @@ def test_a_camera_that_vanishes_is_told_and_released(monkeypatch):
     assert capture.left < 0 and capture.released
 
 
+@pytest.fixture
+def network_camera():
+    """The address of a camera that sends ten JPEG pictures over http, as telephones do, and goes off."""
+    jpegs = [cv2.imencode(".jpg", np.full((48, 64, 3), 20 * k, np.uint8))[1].tobytes() for k in range(10)]
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=b")
+            self.end_headers()
+            for jpeg in jpegs:
+                self.wfile.write(b"--b\r\nContent-Type: image/jpeg\r\n")
+                self.wfile.write(b"Content-Length: %d\r\n\r\n" % len(jpeg) + jpeg + b"\r\n")
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}/video?key=secret"
+        server.shutdown()
+
+
+def test_a_camera_on_the_network_is_opened_by_its_address(network_camera, monkeypatch, capfd):
+    monkeypatch.setattr(sources, "PATIENCE", 0.1)
+    source = frames(f"http://me:secret@{network_camera}")
+    assert source.kind == "camera" and source.name.startswith("http://...@127.0.0.1:")
+    seen = []
+    with pytest.raises(OSError, match=r"http://\.\.\.@127.* has stopped giving pictures") as error:
+        seen.extend(frame for _, frame in source)
+    assert len(seen) >= 8 and seen[0].shape == (48, 64, 3)
+    assert "secret" not in str(error.value) + repr(source) + "".join(capfd.readouterr())
+
+
+ANYTHING = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=12)
+
+
+@given(ANYTHING, ANYTHING, st.sampled_from(["rtsp://", "http:/", "RTSPS://", "ftp://", "C:"]))
+def test_no_message_repeats_a_password(before, after, scheme):
+    address = f"{scheme}me:{before}S3CRET{after}@10.0.0.5/stream?key=S3CRET#S3CRET"
+    try:
+        said = repr(frames(address))
+    except (ValueError, OSError) as error:
+        said = str(error)
+    assert "S3CRET" not in said
+
+
+def test_an_address_nobody_answers_at_and_one_of_another_kind(capfd):
+    with pytest.raises(OSError, match="http://...@127.0.0.1:9/ cannot be opened: nothing answers there"):
+        next(iter(frames("http://me:secret@127.0.0.1:9/?key=secret")))
+    with pytest.raises(
+        ValueError, match="ftp://host/film.mp4 cannot be opened: .* begin with http, https, rtsp"
+    ):
+        frames("ftp://host/film.mp4")
+    assert "secret" not in "".join(capfd.readouterr())
+
+
 def test_leaving_the_loop_releases_the_camera(monkeypatch):
     capture = Camera(100)
     monkeypatch.setattr(cv2, "VideoCapture", lambda index: capture)
@@ -252,6 +365,25 @@ def test_a_face_of_another_networks_emotions_is_drawn(emotion, count):
     drawn = annotate(frame, [face])
     assert drawn[150, 200].any(), "the box"
     assert drawn[105:180, 290:400].any() == (count == 7), "the bars"
+
+
+def test_other_emotions_are_drawn_and_noted_under_their_own_names(tmp_path):
+    names = ("bored", "happy", "confused")
+    sure = lambda faces: np.tile(np.float32([0.1, 0.2, 0.7]), (len(faces), 1))  # noqa: E731
+    (frame, _), *_ = moving_faces(1)
+    (seen,) = FacePipeline(sure, "haar-alt2", names=names).step(frame)
+    assert (seen.emotion, seen.names) == ("confused", names)
+    assert len({tuple(rgb) for rgb in np.unique(annotate(frame, [seen]).reshape(-1, 3), axis=0)}) > 1
+    colours = colours_of((*EMOTIONS, "contempt"))
+    assert len(set(colours.values())) == 8 and colours["happy"] == COLOURS["happy"]
+    with timeline.table(tmp_path / "seen.csv", names) as note:
+        note(0, [seen])
+    table = pd.read_csv(tmp_path / "seen.csv")
+    assert list(table.columns[-4:]) == ["emotion", *names] and table.confused[0] == pytest.approx(0.7)
+    (axis,) = camera.emotions_over_time(table).axes
+    assert [line.get_label() for line in axis.lines] == list(names)
+    with pytest.raises(ValueError, match=r"returns probabilities \(1, 7\); it returned the shape \(1, 3\)"):
+        FacePipeline(sure, "haar-alt2").step(frame)
 
 
 def test_bars_hide_no_other_face():
@@ -403,6 +535,7 @@ def test_a_frame_of_the_browser_is_answered_with_plain_numbers():
             "box": [10, 20, 30, 40],
             "emotion": "happy",
             "probabilities": [float(k == HAPPY) for k in range(7)],
+            "colours": [[name, COLOURS[name]] for name in EMOTIONS],
         }
     ]
 
@@ -534,7 +667,8 @@ from fer_kit.camera import sources
 from fer_kit.tools import cli, watch
 sources.DEMO_FRAMES = None
 watch.can_open_window = lambda: False
-watch.classifier = lambda model: lambda faces: [[1, 0, 0, 0, 0, 0, 0] for _ in faces]
+sure = lambda faces: [[1, 0, 0, 0, 0, 0, 0] for _ in faces]
+watch.classifier = lambda model, names: (sure, names)
 sys.exit(cli.main(["watch", "demo", "--detector", "haar-alt2", "--out", sys.argv[1]]))
 """
 
@@ -574,6 +708,55 @@ def test_a_picture_without_a_face_and_others_of_all_sizes(tmp_path, capsys):
     assert "No face was seen." in capsys.readouterr().out
     assert len(pd.read_csv(tmp_path / "out.csv")) == 0
     assert len(list(frames(tmp_path / "out.webm"))) == 3
+
+
+def test_a_picture_gives_a_picture_and_a_table(tmp_path, capsys):
+    photo = save(tmp_path / "anna.jpg", portrait())
+    assert look(photo, tmp_path / "new" / "seen.png") == 0
+    drawn = cv2.imread(str(tmp_path / "new/seen.png"))
+    assert drawn.shape == portrait().shape and (drawn != cv2.imread(str(photo))).any()
+    assert pd.read_csv(tmp_path / "new/seen.csv").file.tolist() == ["anna.jpg"]
+    assert "seen.png and" in capsys.readouterr().out
+
+
+def test_a_folder_gives_a_folder_of_the_same_names_and_a_table(tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in ("anna.jpg", "ben.png", "carl.bmp"):
+        save(album / name, portrait())
+    (album / "broken.jpg").write_bytes((album / "anna.jpg").read_bytes()[:200])
+    with pytest.warns(UserWarning, match=r"broken\.jpg"):
+        assert look(album, tmp_path / "seen") == 0
+    names = ["anna.jpg", "ben.png", "carl.bmp"]
+    assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == [*names, "faces.csv"]
+    assert pd.read_csv(tmp_path / "seen/faces.csv").file.tolist() == names
+    with pytest.warns(UserWarning, match=r"broken\.jpg"):
+        look(album, tmp_path / "album.webm")
+    assert pd.read_csv(tmp_path / "album.csv").file.tolist() == names
+
+
+@pytest.mark.parametrize(
+    ("source", "out", "told"),
+    [
+        ("anna.jpg", "seen.mp4", "a picture .* or a video"),
+        ("album", "seen.jpg", "a folder or a video"),
+        ("demo", "seen.jpg", "written as a video"),
+        ("demo", "folder", "written as a video"),
+        ("anna.jpg", "anna.jpg", "is what is watched"),
+        ("anna.jpg", "", "is what is watched"),
+        ("album", "album", "is what is watched"),
+        ("album", "album/../album/", "is what is watched"),
+        ("film.webm", "film.webm", "is what is watched"),
+    ],
+)
+def test_what_cannot_be_written_there_is_refused_before_anything_is_seen(tmp_path, source, out, told):
+    (tmp_path / "album").mkdir()
+    originals = [save(tmp_path / name, portrait()) for name in ("anna.jpg", "album/a.png", "album/b.png")]
+    film(tmp_path / "film.webm", 3)
+    before = [path.read_bytes() for path in originals]
+    with pytest.raises((ValueError, FileExistsError), match=told):
+        look(source if source == "demo" else tmp_path / source, tmp_path / out)
+    assert [path.read_bytes() for path in originals] == before
 
 
 def test_fifty_faces_in_one_picture(tmp_path, capsys):
@@ -652,7 +835,13 @@ def test_the_command_line_with_a_model_of_ones_own(tmp_path, monkeypatch, capsys
     keras.Model(inputs, outputs).save(tmp_path / "tiny.keras")
     monkeypatch.setattr(sources, "DEMO_FRAMES", 2)
     options = ["--model", str(tmp_path / "tiny.keras"), "--detector", "haar-alt2"]
+    assert cli.main(["watch", "demo", *options]) == 2
+    assert "which emotion each of its 7 outputs stands for" in capsys.readouterr().err
+    options += ["--outputs", "a, b, c, d, e, f, g"]
     assert cli.main(["watch", "demo", *options, "--out", str(tmp_path / "out.webm")]) == 0
-    assert len(pd.read_csv(tmp_path / "out.csv")) == 6
+    seen = pd.read_csv(tmp_path / "out.csv")
+    assert len(seen) == 6 and list(seen.columns[-7:]) == list("abcdefg")
     assert cli.main(["watch", "nowhere.mp4", *options]) == 2
-    assert capsys.readouterr().err.endswith("a folder of pictures, a video, 0 for the camera, or demo\n")
+    assert capsys.readouterr().err.endswith(
+        "a video, 0 for the camera, a camera's address (rtsp://...), or demo\n"
+    )

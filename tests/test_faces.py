@@ -6,6 +6,7 @@ from dataclasses import replace
 from importlib import metadata
 
 import cv2
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -205,8 +206,27 @@ def test_unknown_and_missing_detectors_say_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(ImportError, match="pip install tensorflow"):
         find_detector("mtcnn")
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ImportError, match="KERAS_BACKEND=tensorflow"):
+        find_detector("mtcnn")
+
+
+def test_what_keras_is_set_to_elsewhere_is_named(monkeypatch):
+    pytest.importorskip("mtcnn", reason="mtcnn is not installed")
+    monkeypatch.setattr(keras.config, "image_data_format", lambda: "channels_first")
+    with pytest.raises(ValueError, match="channels_first.*keras.json"):
+        find_detector("mtcnn")
+    monkeypatch.undo()
+
+    def broken():
+        raise ImportError("`keras` requires `tf_keras`")
+
+    monkeypatch.setattr(detection, "_made", broken)
+    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
+    with pytest.raises(ImportError, match="while TF_USE_LEGACY_KERAS is set .*tf_keras.*unset it"):
+        find_detector("mtcnn")
+    monkeypatch.delenv("TF_USE_LEGACY_KERAS")
+    with pytest.raises(ImportError, match="^`keras` requires"):
         find_detector("mtcnn")
 
 

@@ -1,4 +1,4 @@
-"""What was seen, drawn on the frames (boxes, captions, bars of the probabilities), and videos of them."""
+"""What was seen, drawn on frames (boxes, captions, bars of probabilities), and its pictures and videos."""
 
 import contextlib
 from pathlib import Path
@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from fer_kit.camera.boxes import overlap, to_rgb
-from fer_kit.data.emotions import COLOURS, EMOTIONS, OTHER_COLOUR
-from fer_kit.runtime.files import check_free, partial_of
+from fer_kit.data.emotions import OTHER_COLOUR, colours_of
+from fer_kit.runtime.files import check_free, partial_of, replacing
 from fer_kit.runtime.stderr import quiet
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -34,7 +34,8 @@ def draw_faces(frame, results):
     thick = max(1, round(2 * unit))
     for result in results:
         x, y, width, height = result.box
-        cv2.rectangle(drawn, (x, y), (x + width, y + height), rgb(result.emotion), thick)
+        colour = _colours(result)[result.emotion]
+        cv2.rectangle(drawn, (x, y), (x + width, y + height), colour, thick)
         _draw_caption(drawn, result, unit, max(1, thick // 2))
     return drawn
 
@@ -42,7 +43,7 @@ def draw_faces(frame, results):
 def _draw_caption(drawn, result, unit, thick):
     """Write id, emotion and probability on a bar above the face, or over its top at the frame's edge."""
     text = f"{result.id} {result.emotion} {max(result.probabilities):.0%}"
-    colour = rgb(result.emotion)
+    colour = _colours(result)[result.emotion]
     brightness = np.dot(colour, (0.299, 0.587, 0.114))
     ink = (0, 0, 0) if brightness > 150 else WHITE
     (wide, high), base = cv2.getTextSize(text, FONT, 0.5 * unit, thick)
@@ -52,16 +53,18 @@ def _draw_caption(drawn, result, unit, thick):
     cv2.putText(drawn, text, (left + 2, top + high + 1), FONT, 0.5 * unit, ink, thick, cv2.LINE_AA)
 
 
-def rgb(emotion):
-    """Return an emotion's colour as (red, green, blue), ints 0-255; one that has none is grey."""
-    return tuple(bytes.fromhex(COLOURS.get(emotion, OTHER_COLOUR).removeprefix("#")))
+def _colours(result):
+    """{emotion: its colour as (red, green, blue), ints 0-255} of a result's emotions; grey at need."""
+    table = {result.emotion: OTHER_COLOUR} | colours_of(result.names)
+    return {name: tuple(bytes.fromhex(code[1:])) for name, code in table.items()}
 
 
 def annotate(frame, results):
     """Return a copy of a frame with boxes and captions as `draw_faces`, and bars of the probabilities.
 
-    The seven bars, in the emotions' order and colours, stand beside the box; in a crowd, where they would
-    hide another face, they are left out, and so they are for a network of other emotions.
+    The bars, in the order and colours of the emotions that the network tells apart, stand beside the box; in
+    a crowd, where they would hide another face, they are left out, and so they are where there are not as
+    many emotions as probabilities.
 
     Args:
         frame: Any image that `to_rgb` takes.
@@ -74,13 +77,13 @@ def annotate(frame, results):
     unit = max(drawn.shape[:2]) / 640
     taken = [result.box for result in results]
     for result in results:
-        if len(result.probabilities) != len(EMOTIONS):
+        if len(result.probabilities) != len(result.names):
             continue
-        size = (round(110 * unit), round(13 * unit) * len(EMOTIONS))
+        size = (round(110 * unit), round(13 * unit) * len(result.names))
         panel = _free_place(result.box, size, taken, drawn.shape)
         if panel:
             taken.append(panel)
-            _draw_bars(drawn, panel, result.probabilities, unit)
+            _draw_bars(drawn, panel, result, unit)
     return drawn
 
 
@@ -95,16 +98,30 @@ def _free_place(box, size, taken, shape):
     return None
 
 
-def _draw_bars(drawn, panel, probabilities, unit):
+def _draw_bars(drawn, panel, result, unit):
     left, top, width, height = panel
     drawn[top : top + height, left : left + width] //= 2
     text = left + round(3 * unit)
     start = left + round(56 * unit)
-    for k, (emotion, share) in enumerate(zip(EMOTIONS, probabilities, strict=True)):
-        low = top + height * (k + 1) // len(EMOTIONS) - round(3 * unit)
+    colours = _colours(result)
+    for k, (emotion, share) in enumerate(zip(result.names, result.probabilities, strict=True)):
+        low = top + height * (k + 1) // len(result.names) - round(3 * unit)
         cv2.putText(drawn, emotion, (text, low), FONT, 0.35 * unit, WHITE, 1, cv2.LINE_AA)
         end = start + round(50 * unit * float(share))
-        cv2.rectangle(drawn, (start, low - round(7 * unit)), (end, low), rgb(emotion), cv2.FILLED)
+        cv2.rectangle(drawn, (start, low - round(7 * unit)), (end, low), colours[emotion], cv2.FILLED)
+
+
+def save_picture(path, frame):
+    """Write a frame, uint8 RGB (H, W, 3), as a picture of the kind that its ending names, all or nothing.
+
+    Missing folders are made. Raises ValueError for an ending that OpenCV does not know, OSError when the
+    picture cannot be written.
+    """
+    if not cv2.haveImageWriter(str(path)):
+        raise ValueError(f"{path}: pictures are written as .jpg or .png")
+    _, content = cv2.imencode(Path(path).suffix, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    with replacing(path) as file:
+        file.write(content)
 
 
 @contextlib.contextmanager

@@ -34,18 +34,18 @@ async function openCamera() {
 }
 
 /* Draws a picture and, for each face, its box, its caption and the bars of its probabilities; in a crowd, where
-they would hide another face, the bars are left out. */
+they would hide another face, the bars are left out. A face may bring its own emotions, as pairs of name and colour. */
 export function paint(canvas, picture, faces, colours) {
-  const emotions = Object.keys(colours);
   const pen = canvas.getContext("2d");
   canvas.width = picture.width;
   canvas.height = picture.height;
   pen.drawImage(picture, 0, 0);
   pen.textBaseline = "top";
   const taken = faces.map((face) => face.box);
-  for (const { id, box, emotion, probabilities } of faces) {
+  for (const { id, box, emotion, probabilities, colours: own } of faces) {
+    const pairs = own ?? Object.entries(colours);
+    const colour = new Map(pairs).get(emotion) ?? OTHER;
     const [x, y, width, height] = box;
-    const colour = colours[emotion] ?? OTHER;
     pen.strokeStyle = pen.fillStyle = colour;
     pen.lineWidth = 3;
     pen.strokeRect(x, y, width, height);
@@ -55,11 +55,11 @@ export function paint(canvas, picture, faces, colours) {
     pen.fillRect(x - 1.5, above, pen.measureText(caption).width + 8, 18);
     pen.fillStyle = light(colour) ? "black" : "white";
     pen.fillText(caption, x + 3, above + 2);
-    const size = [104, 13 * emotions.length + 3];
+    const size = [104, 13 * pairs.length + 3];
     const places = [x + width + 6, x - 6 - size[0]].map((left) => [left, y, ...size]);
     const inside = ([left]) => left >= 0 && left + size[0] <= canvas.width;
     const free = places.find((place) => inside(place) && !taken.some((other) => meet(place, other)));
-    if (free && probabilities.length === emotions.length) taken.push(free) && bars(pen, free, emotions, probabilities, colours);
+    if (free && probabilities.length === pairs.length) taken.push(free) && bars(pen, free, pairs, probabilities);
   }
 }
 
@@ -72,14 +72,14 @@ function meet([x, y, width, height], [u, v, across, down]) {
   return x < u + across && u < x + width && y < v + down && v < y + height;
 }
 
-function bars(pen, [left, top, width, height], emotions, probabilities, colours) {
+function bars(pen, [left, top, width, height], pairs, probabilities) {
   pen.font = "11px sans-serif";
   pen.fillStyle = "rgba(0, 0, 0, 0.5)";
   pen.fillRect(left, top, width, height);
-  emotions.forEach((emotion, row) => {
+  pairs.forEach(([emotion, colour], row) => {
     pen.fillStyle = "white";
     pen.fillText(emotion, left + 3, top + 2 + 13 * row);
-    pen.fillStyle = colours[emotion];
+    pen.fillStyle = colour;
     pen.fillRect(left + 52, top + 4 + 13 * row, 49 * probabilities[row], 8);
   });
 }

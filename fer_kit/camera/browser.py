@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 
 from fer_kit.camera.sources import decode
-from fer_kit.data.emotions import COLOURS
+from fer_kit.data.emotions import COLOURS, colours_of
 
 SCRIPT = Path(__file__).with_suffix(".js")
 
@@ -79,6 +79,7 @@ def in_words(faces):
             "box": [int(n) for n in face.box],
             "emotion": str(face.emotion),
             "probabilities": [float(p) for p in face.probabilities],
+            "colours": [list(pair) for pair in colours_of(face.names).items()],
         }
         for face in faces
     ]

@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -164,21 +165,42 @@ def _stages():
 
 def _package_stages():
     """The package's three stages with its own weights, and the device they run on."""
-    if settings.backend() != "tensorflow":
-        raise ImportError('MTCNN needs KERAS_BACKEND=tensorflow; on another backend take "haar-alt2"')
     try:
-        import tensorflow as tf
+        import keras
+
+        backend = keras.backend.backend()
+        if backend == "tensorflow":
+            import tensorflow  # noqa: F401, as mtcnn does
     except ImportError as error:
         raise ImportError(
-            'MTCNN runs on TensorFlow: `pip install tensorflow`, or take "haar-alt2"'
+            f'MTCNN runs on TensorFlow: `pip install tensorflow`, or take "haar-alt2" ({error})'
         ) from error
-    try:
-        import mtcnn
-        from mtcnn import stages
-    except ImportError as error:
+    if backend != "tensorflow":
         raise ImportError(
-            'mtcnn is not installed: `pip install "fer-kit[faces]"`, or take "haar-alt2"'
+            f"MTCNN runs on TensorFlow, and Keras is set to {backend}, by KERAS_BACKEND or in keras.json: "
+            'set KERAS_BACKEND=tensorflow, or take "haar-alt2"'
+        )
+    from fer_kit.runtime.devices import require_channels_last
+
+    require_channels_last()
+    if not find_spec("mtcnn"):
+        raise ImportError('mtcnn is not installed: `pip install "fer-kit[faces]"`, or take "haar-alt2"')
+    try:
+        return _made()
+    except Exception as error:
+        if not settings.is_set("TF_USE_LEGACY_KERAS"):
+            raise
+        raise ImportError(
+            f"MTCNN cannot be made while TF_USE_LEGACY_KERAS is set ({error}), which deepface does: unset it "
+            'and restart Python, or take "haar-alt2"'
         ) from error
+
+
+def _made():
+    import mtcnn
+    import tensorflow as tf
+    from mtcnn import stages
+
     # By absolute path: from a bare name the package would unpickle a file of that name in the current folder.
     weights = Path(mtcnn.__file__).parent / "assets" / "weights"
     device = partial(tf.device, "CPU:0")  # the nets are so small that a GPU would only wait for them

@@ -62,9 +62,9 @@ def _angle(face):
 class FaceResult:
     """What was seen of one face in one frame.
 
-    `id` int from 1; `box` (x, y, width, height) ints in pixels; `emotion` the likeliest of `EMOTIONS`;
-    `probabilities` float32 (7,), smoothed over time; `landmarks` float32 (5, 2) or None; `detected` whether
-    the detector, and not the tracker, found it in this frame.
+    `id` int from 1; `box` (x, y, width, height) ints in pixels; `emotion` the likeliest of `names`;
+    `probabilities` float32 (K,), smoothed over time; `landmarks` float32 (5, 2) or None; `detected` whether
+    the detector, and not the tracker, found it in this frame; `names` the K emotions, by default the seven.
     """
 
     id: int
@@ -73,6 +73,7 @@ class FaceResult:
     probabilities: np.ndarray
     landmarks: np.ndarray | None = None
     detected: bool = True
+    names: tuple = EMOTIONS
 
 
 class FacePipeline:
@@ -80,25 +81,27 @@ class FacePipeline:
 
     Args:
         classify: Your function: it takes faces, uint8 grey (N, 48, 48), at most `AT_ONCE` of them, and
-            returns probabilities (N, 7) in the order of `EMOTIONS`.
+            returns probabilities (N, K) in the order of `names`.
         detector: A name for `find_detector`, or a function from a frame to a list of `Face`.
         track: For how many frames faces are tracked after a detection; 0 detects in every frame.
         past: Weight of the past in the smoothing, from 0 (none) to below 1; see `Smoother`.
+        names: The K emotions that `classify` tells apart, by default the seven.
 
     Raises:
         ImportError: A package or a part of OpenCV is missing; the message says what to install.
         ValueError: There is no such detector, or `past` is out of range.
     """
 
-    def __init__(self, classify, detector="mtcnn", track=5, past=0.7):
+    def __init__(self, classify, detector="mtcnn", track=5, past=0.7, names=EMOTIONS):
         self.classify = classify
+        self.names = tuple(names)
         self.tracker = FaceTracker(detector, track)
         self.smoother = Smoother(past)
 
     def step(self, frame):
         """Return a list of `FaceResult`, in the order of the ids; `frame` is any image `to_rgb` takes.
 
-        Raises RuntimeError when `classify` raises, ValueError when it does not return (N, 7) probabilities.
+        Raises RuntimeError when `classify` raises, ValueError when it does not return (N, K) probabilities.
         """
         frame = to_rgb(frame)
         faces = self.tracker.update(frame)
@@ -107,28 +110,26 @@ class FacePipeline:
             return []
         crops = crop_faces(frame, faces)
         parts = [crops[start : start + AT_ONCE] for start in range(0, len(crops), AT_ONCE)]
-        seen = np.concatenate([probabilities_of(self.classify, part) for part in parts])
+        seen = np.concatenate([probabilities_of(self.classify, part, len(self.names)) for part in parts])
         smoothed = self.smoother.update([face.id for face in faces], seen)
         return [
-            FaceResult(f.id, f.box, EMOTIONS[p.argmax()], p, f.landmarks, f.detected)
+            FaceResult(f.id, f.box, self.names[p.argmax()], p, f.landmarks, f.detected, self.names)
             for f, p in zip(faces, smoothed, strict=True)
         ]
 
 
-def probabilities_of(classify, crops):
-    """Return what `classify` says of `crops` uint8 (N, 48, 48): probabilities float32 (N, 7), checked.
+def probabilities_of(classify, crops, emotions):
+    """Return what `classify` says of `crops` uint8 (N, 48, 48): probabilities float32 (N, emotions), checked.
 
     Raises RuntimeError when it raises, ValueError when the shape or the values are not those of
     probabilities, both saying what is expected.
     """
-    expected = (
-        f"classify gets faces uint8 {crops.shape} and returns probabilities ({len(crops)}, {len(EMOTIONS)})"
-    )
+    expected = f"classify gets faces uint8 {crops.shape} and returns probabilities ({len(crops)}, {emotions})"
     try:
         answer = np.asarray(classify(crops), np.float32)
     except Exception as error:
         raise RuntimeError(f"{expected}; it raised {type(error).__name__}: {error}") from error
-    if answer.shape != (len(crops), len(EMOTIONS)):
+    if answer.shape != (len(crops), emotions):
         raise ValueError(f"{expected}; it returned the shape {answer.shape}")
     if not ((answer >= -1e-3) & (answer <= 1.001)).all():
         raise ValueError(

@@ -1,5 +1,7 @@
 """The seven emotions: their one order, their spellings, their official counts and their colours."""
 
+import itertools
+
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The order of `fer2013.csv`, used everywhere: a label is an index into this tuple.
 A folder listing sorts neutral before sad, which is why labels are never taken from one."""
@@ -27,6 +29,11 @@ indigo and a grey added, so that all seven differ to colour-blind readers and in
 
 OTHER_COLOUR = "#777777"
 """Of an emotion that is none of the seven, as a network of somebody's own may have."""
+SPARE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#332288", "#CC79A7", "#56B4E9")
+"""Colours for names of another kind, in turn."""
+
+BESIDE = ("#56B4E9", "#8C564B", "#000000")
+"""Colours for further names beside emotions of the seven, in turn: far from those of the seven."""
 
 _SPELLINGS = {
     "angry": ("anger",),
@@ -38,6 +45,12 @@ _SPELLINGS = {
     "neutral": ("neutrality",),
 }
 _BY_SPELLING = {word: emotion for emotion, words in _SPELLINGS.items() for word in (emotion, *words)}
+
+
+def colours_of(names):
+    """Return {name: colour}, an emotion's own colour and for other names the next free one."""
+    free = itertools.cycle(BESIDE if set(names) & set(COLOURS) else SPARE)
+    return {name: COLOURS.get(name) or next(free) for name in names}
 
 
 def emotion_of(word):

@@ -3,11 +3,10 @@
 import matplotlib.pyplot as plt
 import seaborn as sns
 
-from fer_kit.data.emotions import COLOURS
+from fer_kit.data.emotions import colours_of
 from fer_kit.runtime.settings import Source
 
 GREY = "#7F7F7F"  # for text, edges and whatever is no emotion; reads on white and on dark pages
-_FALLBACK = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#332288", "#CC79A7", "#56B4E9")
 
 
 def use_style():
@@ -31,8 +30,8 @@ def use_style():
 
 def colours(names):
     """Return one colour per name, str (len(names),): the emotion's own, or the next free one."""
-    spare = iter(_FALLBACK)
-    return [COLOURS.get(name) or next(spare) for name in names]
+    table = colours_of(names)
+    return [table[name] for name in names]
 
 
 def grid(count, columns=None, panel=(1.25, 1.45), room=0.0, **options):

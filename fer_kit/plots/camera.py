@@ -5,7 +5,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from fer_kit.camera.boxes import overlap
-from fer_kit.data.emotions import COLOURS, EMOTIONS
+from fer_kit.data.emotions import EMOTIONS, colours_of
 from fer_kit.plots.base import GREY, caption, colours, grid, stamp, titled
 
 FOUND = "#009E73"
@@ -161,7 +161,7 @@ def emotions_over_time(seen, title="Emotions over time", source="", most=4):
     """Draw the probabilities of each face over time, one line per emotion, one panel per face.
 
     Args:
-        seen: A DataFrame with the columns `timeline.COLUMNS`, as read from the table.
+        seen: A DataFrame with the columns `timeline.COLUMNS`, or other emotions, as read from the table.
         title: Written over all panels.
         source: What was drawn, see `stamp`.
         most: At most so many faces: those that were seen longest, in the order of their ids.
@@ -175,11 +175,12 @@ def emotions_over_time(seen, title="Emotions over time", source="", most=4):
     if not len(seen):
         raise ValueError("no face was seen, so there is nothing to draw")
     faces = sorted(seen.face.value_counts().index[:most])
+    emotions = colours_of(list(seen.columns)[list(seen.columns).index("emotion") + 1 :])
     figure, axes = grid(len(faces), 1, panel=(9, 2.1), room=1.2, sharex=True, sharey=True)
     for axis, face in zip(axes, faces, strict=True):
         one = seen[seen.face == face]
-        for emotion in EMOTIONS:
-            axis.plot(one.time, 100 * one[emotion], color=COLOURS[emotion], label=emotion, linewidth=2)
+        for emotion, colour in emotions.items():
+            axis.plot(one.time, 100 * one[emotion], color=colour, label=emotion, linewidth=2)
         axis.set(title=f"face {face}", ylabel="probability (%)", ylim=(-3, 103))
     axes[-1].set_xlabel("time (s)")
     axes[0].legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
