@@ -27,7 +27,7 @@ from fer_kit.tools.watch import classifier
 
 model = {model!r}
 if model:
-    classify = classifier(model)
+    classify, _ = classifier(model)
 else:
     from fer_kit import build
     classify = fast(build("kit-small"))

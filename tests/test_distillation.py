@@ -26,7 +26,7 @@ def test_several_teachers_are_told_as_their_mean(few):
     teachers = [small_model(plain=True), small_model(plain=True)]
     apart = [distillation.targets(few, [teacher], 0.7) for teacher in teachers]
     np.testing.assert_allclose(distillation.targets(few, teachers, 0.7), sum(apart) / 2, atol=1e-6)
-    opened = distillation.open_teachers(tuple(teachers), TAUGHT)
+    opened = distillation.open_teachers(tuple(teachers), TAUGHT, few.names)
     assert opened == teachers
     assert distillation.in_words(opened) == " + ".join(distillation.in_words([one]) for one in teachers)
 

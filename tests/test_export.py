@@ -1,11 +1,16 @@
 """Exported networks answer as Keras does, in any batch, and hold nothing random."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
 
 from fer_kit.models import exporting, zoo
 from fer_kit.runtime.devices import precision_policy
+from fer_kit.tools import watch
+
+NAMES = tuple("abcdefg")
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="Keras exports from TensorFlow"
@@ -39,7 +44,7 @@ def files(model, tmp_path_factory):
             __import__(needs)
         except ImportError:
             continue
-        written[to] = exporting.export(model, to, folder / f"small{exporting.SUFFIXES[to]}")
+        written[to] = exporting.export(model, to, folder / f"small{exporting.SUFFIXES[to]}", names=NAMES)
     return written
 
 
@@ -79,6 +84,49 @@ def test_the_standardisation_is_the_models_own(faces):
     )
 
 
+@pytest.mark.parametrize("to", exporting.SUFFIXES)
+def test_several_threads_may_ask_at_once(to, files, compiled, faces):
+    if to not in files:
+        pytest.skip(f"no packages for {to}: pip install 'fer-kit[export]'")
+    classify = exporting.load_exported(files[to])
+    expected = compiled(faces)
+
+    def ask(seed):
+        for count in np.random.default_rng(seed).integers(1, 9, 40):
+            np.testing.assert_allclose(classify(faces[:count]), expected[:count], atol=1e-5)
+        return seed
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(ask, range(4))) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("to", exporting.SUFFIXES)
+def test_a_file_keeps_the_emotions_of_its_outputs(to, files):
+    if to not in files:
+        pytest.skip(f"no packages for {to}: pip install 'fer-kit[export]'")
+    assert exporting.labels_of(files[to]) == NAMES
+    assert watch.classifier(files[to])[1] == NAMES
+
+
+def test_a_file_without_them_is_asked_for_them(model, tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    path = exporting.export(model, "litert", tmp_path / "nameless.tflite")
+    assert exporting.labels_of(path) is None
+    with pytest.raises(ValueError, match="nameless.tflite does not say which emotion"):
+        watch.classifier(path)
+    assert watch.classifier(path, NAMES)[1] == NAMES
+
+
+def test_a_network_of_floats_is_wrapped_before_it_is_exported(faces, tmp_path):
+    pixels = keras.Input((48, 48, 1))
+    answers = keras.layers.Dense(7, activation="softmax")(keras.layers.Flatten()(pixels))
+    floats = keras.Model(pixels, answers, name="floats")
+    with pytest.raises(ValueError, match="floats takes float32.*models.adapt"):
+        exporting.export(floats, "litert", tmp_path / "floats.tflite")
+    expected = floats.predict(faces[..., None].astype("float32"), verbose=0)
+    np.testing.assert_allclose(exporting.fast(floats)(faces), expected, atol=1e-5)
+
+
 def test_no_faces_and_wrong_faces(compiled, faces):
     assert compiled(faces[:0]).shape == (0, 7)
     for wrong in (faces[0], faces / 255, faces[:, :40]):
@@ -103,7 +151,7 @@ def test_files_that_cannot_be_read(tmp_path, model):
 
 def test_missing_packages_are_named(model, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r'pip install "fer-kit\[export\]"'):
+    with pytest.raises(ImportError, match=r'pip install "fer-kit\[onnx\]"'):
         exporting.export(model, "onnx", tmp_path / "small.onnx")
     assert not list(tmp_path.iterdir())
 

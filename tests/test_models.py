@@ -274,6 +274,12 @@ def test_wrong_names_are_answered_with_the_nearest():
         build("kit-small", classes=1)
 
 
+def test_channels_first_is_named_before_anything_is_built(monkeypatch):
+    monkeypatch.setattr(keras.config, "image_data_format", lambda: "channels_first")
+    with pytest.raises(ValueError, match="channels_first.*keras.json.*channels_last"):
+        build("kit-small")
+
+
 def test_milliseconds_are_the_median_after_a_first_call(monkeypatch):
     called = []
     clock = iter([0, 0.001, 1, 1.002, 2, 2.009])

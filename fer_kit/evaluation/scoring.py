@@ -2,13 +2,15 @@
 
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from fer_kit.data.emotions import EMOTIONS, USAGES, emotion_of
 from fer_kit.evaluation.scores import Scores
+from fer_kit.models.contract import check_from_elsewhere, check_names
 from fer_kit.runtime.names import by_door
-from fer_kit.training.records import open_model, write_predictions
+from fer_kit.training.records import emotions_of, open_model, write_predictions
 
 SHIFT = 2
 """How far the shifted views of ten-crop lie from the centre, in pixels."""
@@ -28,22 +30,27 @@ def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None
             how often PrivateTest was scored.
         augment: Test-time augmentation, None, "flip" or "ten-crop"; see `predict`.
         twins_from: The faces that the model was trained on, by default the Training faces of `faces`.
-        names: The model's emotions in the order of its outputs; by default those that its run names, else the
-            seven, or six without disgust.
+        names: The model's emotions in the order of its outputs. They are needed for a file that does not say
+            them; a run and a network of `models.build` do. Of a Keras model in memory it is assumed that it
+            has the emotions of the faces, or the seven, or six without disgust.
         batch_size: How many faces are predicted at once.
 
     Returns:
         The `Scores`.
 
     Raises:
-        ValueError: For an unknown usage, one without faces, or outputs that fit no list of emotions.
+        ValueError: For an unknown usage, one without faces, outputs that nobody names, outputs that are no
+            probabilities, or a network that expects another range of values than 0 to 255.
         FileNotFoundError: When there is no such model.
     """
     network, run = open_model(model)
     usage = usage or _default_usage(faces)
     part = faces if usage == "all" else _part(faces, usage)
-    names = names or _names_of(network, run, part)
+    names = names or emotions_of(model, network) or _assumed(model, network, part)
+    names = check_names(network.name, names, network.output_shape[-1])
     scored, columns, left_out = match_emotions(part, names)
+    if run is None:
+        check_from_elsewhere(network, scored)
     predictions = predict(network, scored.images, augment, batch_size)[:, columns]
     predictions /= np.maximum(predictions.sum(1, keepdims=True), 1e-12)
     twins = None
@@ -153,15 +160,16 @@ def _part(faces, usage):
     return faces.part(usage)
 
 
-def _names_of(model, run, faces):
-    """The emotions of a model's outputs: what its run says, else the likeliest list of that length."""
-    outputs = model.output_shape[-1]
+def _assumed(model, network, faces):
+    """Return the likeliest emotions of a Keras model in memory, None for anything else."""
+    if isinstance(model, (str, Path)):
+        return None
+    outputs = network.output_shape[-1]
     without_disgust = tuple(name for name in EMOTIONS if name != "disgust")
-    said = [run.provenance["emotions"]] if run is not None else []
-    for names in (*said, EMOTIONS, faces.names, without_disgust):
+    for names in (EMOTIONS, faces.names, without_disgust):
         if len(names) == outputs:
-            return tuple(names)
+            return names
     raise ValueError(
-        f"{model.name} has {outputs} outputs, the faces {len(faces.names)} emotions; "
-        f"say which emotions the outputs stand for{by_door('', ', in Python')}: names=(...)"
+        f"{network.name} has {outputs} outputs, the faces {len(faces.names)} emotions; "
+        "say which emotions the outputs stand for: names=(...)"
     )

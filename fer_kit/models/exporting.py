@@ -10,7 +10,9 @@ import json
 import logging
 import os
 import tempfile
+import threading
 import warnings
+import zipfile
 from pathlib import Path
 
 import keras
@@ -18,6 +20,7 @@ import numpy as np
 from keras import layers
 
 from fer_kit.data.faceset import SIZE
+from fer_kit.models.contract import HOW_TO_WRAP, check_input
 from fer_kit.runtime.extras import how_to_install
 from fer_kit.runtime.files import check_free, replacing
 from fer_kit.runtime.stderr import quiet
@@ -25,6 +28,9 @@ from fer_kit.runtime.stderr import quiet
 SUFFIXES = {"litert": ".tflite", "onnx": ".onnx"}
 BATCHES = (1, 2, 3, 8)
 """The batch sizes with which an exported file is tested before it is kept."""
+LABELS = "labels.txt"
+"""Where a file keeps the emotions of its outputs, a line each: a .tflite file as TensorFlow Lite's own tools
+do it, in an archive at its end; an .onnx file as a property of this name."""
 
 
 def fast(model):
@@ -35,19 +41,25 @@ def fast(model):
     `predict_on_batch`.
 
     Args:
-        model: A functional or sequential Keras model that takes uint8 (B, 48, 48, 1).
+        model: A functional or sequential Keras model that takes (B, 48, 48, 1), 0-255, uint8 or float.
 
     Returns:
         A function from faces uint8 (N, 48, 48) to probabilities float32 (N, K); it raises ValueError for
-        faces of another shape or dtype.
+        faces of another shape or dtype. Several threads may call it.
+
+    Raises:
+        ValueError: For a model that takes something else.
     """
+    check_input(model)
     model = for_inference(model)
     if keras.backend.backend() != "tensorflow":
         return _over_batches(model.predict_on_batch, model.output_shape[-1])
     import tensorflow as tf
 
     signature = [tf.TensorSpec((None, SIZE, SIZE, 1), tf.uint8)]
-    graph = tf.function(lambda faces: model(faces, training=False), signature).get_concrete_function()
+    takes = model.inputs[0].dtype
+    function = tf.function(lambda faces: model(tf.cast(faces, takes), training=False), signature)
+    graph = function.get_concrete_function()
     return _over_batches(lambda faces: graph(tf.constant(faces)).numpy(), model.output_shape[-1])
 
 
@@ -77,10 +89,12 @@ def _in_float32(layer):
 
 def _without_augmentation(layer, *inputs, **options):
     augmentation = layers.RandomFlip.__mro__[1]  # the base of all image augmentation; it has no public name
-    return inputs[0] if isinstance(layer, augmentation) else layer(*inputs, **options)
+    # Keras counts these two among them, and they are at work in use as well.
+    always = isinstance(layer, (layers.Resizing, layers.CenterCrop))
+    return inputs[0] if isinstance(layer, augmentation) and not always else layer(*inputs, **options)
 
 
-def export(model, to, out=None, overwrite=False):
+def export(model, to, out=None, overwrite=False, names=None):
     """Write a model for another runtime and return the Path of the file.
 
     The file is run in batches of 1, 2, 3 and 8 faces and compared with Keras before it is kept.
@@ -90,9 +104,11 @@ def export(model, to, out=None, overwrite=False):
         to: "litert" or "onnx".
         out: The file, by default the model's name with .tflite or .onnx.
         overwrite: Replace a file that is there.
+        names: The emotions of the model's outputs, in their order, which the file then keeps.
 
     Raises:
-        ValueError: For another runtime or suffix, or predictions that differ by more than 1e-5.
+        ValueError: For another runtime or suffix, a model that takes something else, or predictions that
+            differ by more than 1e-5.
         FileExistsError: For a file that is there, unless `overwrite`.
         ImportError: When packages are missing; it names the extra to install.
     """
@@ -102,6 +118,7 @@ def export(model, to, out=None, overwrite=False):
     if out.suffix != SUFFIXES[to]:
         raise ValueError(f"{out} should end with {SUFFIXES[to]}: other programs go by it")
     check_free(out, overwrite)
+    _refuse_other_input(model)
     _need("onnx", "tf2onnx", "onnxruntime") if to == "onnx" else _need("ai_edge_litert")
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / out.name
@@ -109,12 +126,51 @@ def export(model, to, out=None, overwrite=False):
         plain(np.zeros((1, SIZE, SIZE, 1), np.uint8))  # Keras' ONNX export wants a model that was called
         with _silence():
             _write(plain, draft, to)
+            if names:
+                _add_labels(draft, names)
         apart = difference(fast(model), load_exported(draft))
         if apart > 1e-5:
             raise ValueError(f"{to} differs from Keras by {apart:.1g}; this model cannot be exported there")
         with replacing(out) as file:
             file.write(draft.read_bytes())
     return out
+
+
+def _refuse_other_input(model):
+    """Raise ValueError for a model that does not take the faces as they are."""
+    check_input(model)
+    takes = keras.backend.standardize_dtype(model.inputs[0].dtype)
+    if takes != "uint8":
+        raise ValueError(
+            f"{model.name} takes {takes}, and an exported network is given the faces as they are, uint8 "
+            f"0-255. {HOW_TO_WRAP}"
+        )
+
+
+def _add_labels(path, names):
+    if path.suffix == ".tflite":
+        with zipfile.ZipFile(path, "a") as end:
+            end.writestr(LABELS, "\n".join(names))
+        return
+    import onnx
+
+    model = onnx.load(path)
+    model.metadata_props.add(key=LABELS, value="\n".join(names))
+    onnx.save(model, path)
+
+
+def labels_of(path):
+    """Return the emotions that an exported file keeps, a tuple of str, or None when it has none."""
+    if Path(path).suffix == ".tflite":
+        if not zipfile.is_zipfile(path):
+            return None
+        with zipfile.ZipFile(path) as end:
+            return tuple(end.read(LABELS).decode().split("\n")) if LABELS in end.namelist() else None
+    _need("onnxruntime")
+    import onnxruntime
+
+    properties = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map
+    return tuple(properties[LABELS].split("\n")) if LABELS in properties else None
 
 
 def _write(model, path, to):
@@ -130,6 +186,8 @@ def _write(model, path, to):
 
 def load_exported(path):
     """Return a file that `export` wrote, .tflite or .onnx, as a function of faces like that of `fast`.
+
+    Several threads may call it.
 
     Raises FileNotFoundError, or ValueError, naming the file, when it is another kind of file or damaged.
     """
@@ -157,16 +215,18 @@ def _load_litert(path):
     answer = interpreter.get_output_details()[0]["index"]
     interpreter.allocate_tensors()
     planned = 1
+    alone = threading.Lock()  # an interpreter has one place for its input and one for its answer
 
     def run(images):
         nonlocal planned
-        if len(images) != planned:  # memory is allocated for one batch size
-            interpreter.resize_tensor_input(faces, images.shape)
-            interpreter.allocate_tensors()
-            planned = len(images)
-        interpreter.set_tensor(faces, images)
-        interpreter.invoke()
-        return interpreter.get_tensor(answer)
+        with alone:
+            if len(images) != planned:  # memory is allocated for one batch size
+                interpreter.resize_tensor_input(faces, images.shape)
+                interpreter.allocate_tensors()
+                planned = len(images)
+            interpreter.set_tensor(faces, images)
+            interpreter.invoke()
+            return interpreter.get_tensor(answer)
 
     return _over_batches(run, interpreter.get_output_details()[0]["shape"][-1])
 

@@ -1,4 +1,4 @@
-"""The layers of a model at any depth: all of them, one by its name, and their precision."""
+"""The layers of a model at any depth: all of them, one by its name, their precision, behind another input."""
 
 import keras
 
@@ -20,6 +20,13 @@ def find_layer(model, name):
     if name not in found:
         raise ValueError(f"{model.name}: {unknown('layer', name, found)}")
     return found[name]
+
+
+def takes_floats(model):
+    """Return the same layers behind an input of float32, which rounds no pixel to whole numbers."""
+    functional = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    pixels = keras.Input(model.inputs[0].shape[1:], dtype="float32")
+    return keras.models.clone_model(functional, input_tensors=pixels, clone_function=lambda layer: layer)
 
 
 def precision_of(model):

@@ -18,6 +18,7 @@ from fer_kit.data.augment import augmentation_layers
 from fer_kit.data.faceset import SIZE
 from fer_kit.models import networks
 from fer_kit.models.catalogue import MODELS, find_architecture
+from fer_kit.runtime.devices import require_channels_last
 
 TRAINING_PIXELS = 129.4733, 4230.824
 """Mean and variance of the grey levels, 0-255, of FER-2013's 28,709 Training faces."""
@@ -42,9 +43,10 @@ def build(name, classes=7, augment=True, gaussian_init=False, dropout=None):
         A `keras.Model`.
 
     Raises:
-        ValueError: For an unknown name or augmentation, fewer than two classes, or a dropout rate for a
-            network without Dropout layers.
+        ValueError: For an unknown name or augmentation, fewer than two classes, a dropout rate for a network
+            without Dropout layers, or when Keras is set to channels_first.
     """
+    require_channels_last()
     architecture = find_architecture(name)
     if classes < 2:
         raise ValueError(f"a softmax needs at least two classes, not {classes}")

@@ -8,12 +8,12 @@ cause that makes a large gap here may be the cause of murphy's; without their co
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
 from fer_kit.data.balancing import multiply, originals
+from fer_kit.models.layers import takes_floats
 from fer_kit.studies.common import train
 from fer_kit.training.recipes import find_recipe
 
@@ -147,9 +147,3 @@ def in_folder_order(faces):
     """
     listed = [name for name in FOLDER_ORDER if name in faces.names]
     return replace(faces, labels=np.array([listed.index(name) for name in faces.names])[faces.labels])
-
-
-def takes_floats(model):
-    """Return the same layers behind an input of float32 (B, 48, 48, 1), which rounds no pixel to 0-255."""
-    pixels = keras.Input(model.input_shape[1:], dtype="float32")
-    return keras.models.clone_model(model, input_tensors=pixels, clone_function=lambda layer: layer)

@@ -157,7 +157,7 @@ def evaluate(options):
     start_keras()
     from fer_kit.evaluation.scoring import evaluate as score
 
-    scores = score(options.model, faces, options.usage, options.augment)
+    scores = score(options.model, faces, options.usage, options.augment, names=options.outputs)
     print(json.dumps(scores.as_json(), indent=2) if options.json else scores)
 
 
@@ -166,13 +166,15 @@ def export(options):
 
     For LiteRT (.tflite) or ONNX Runtime (.onnx); its answers are compared with Keras' own.
     """
-    from fer_kit.training.records import find_model, open_model
+    from fer_kit.training.records import emotions_of, find_model, open_model
 
     find_model(options.model)
     start_keras()
     from fer_kit.models.exporting import export as write
 
-    path = write(open_model(options.model)[0], options.to, options.out, options.overwrite)
+    network, _ = open_model(options.model)
+    names = options.outputs or emotions_of(options.model, network)
+    path = write(network, options.to, options.out, options.overwrite, names)
     print(f"{path}, {path.stat().st_size / 1024:.0f} KiB: faces uint8 (N, 48, 48, 1) to probabilities")
 
 
@@ -180,7 +182,7 @@ def watch(options):
     """See faces and emotions in pictures, a video or the camera.
 
     Finds and follows faces and says what they show. Frames stay on this computer, and nothing is stored
-    without --out.
+    without --out: a picture or a folder of pictures, drawn on, or a video (.webm), and a table as .csv.
     """
     from fer_kit.models.pretrained import EXPORTED
     from fer_kit.training.records import find_model
@@ -193,7 +195,7 @@ def watch(options):
     from fer_kit.tools.watch import watch as watch_source
 
     chosen = {"model": options.model, "detector": options.detector, "overwrite": options.overwrite}
-    return watch_source(options.source, options.out, **chosen)
+    return watch_source(options.source, options.out, names=options.outputs, **chosen)
 
 
 def labs(options):
@@ -220,13 +222,20 @@ def count(text):
     return number
 
 
+def listed(text):
+    """Return the words of a list with commas from the command line, a tuple of str."""
+    return tuple(word.strip() for word in text.split(","))
+
+
 # ---- what they take ----
 
 ONLY = argument("--only", metavar="NN", help="notebooks by number, such as 03 or 00,03")
 DATA = argument("--data", metavar="PATH", help="the dataset: archive, folder, csv, or 'sample'")
 MODEL = argument("model", metavar="MODEL", help="a run folder, a .keras file or a shipped name")
 OVERWRITE = argument("--overwrite", action="store_true", help="write over files that are there")
+OUTPUTS = argument("--outputs", type=listed, metavar="A,B,...", help="the network's emotions, in its order")
 PROFILE_HELP = "; ".join(f"{profile.name}: {profile.meaning}" for profile in PROFILES.values())
+SOURCE_HELP = "a picture, a folder, a video, 0 (camera), a camera's address (rtsp://...) or demo"
 TEACHER_HELP = "what a recipe with a teacher learns from; again for each further one"
 
 COMMANDS = {
@@ -259,6 +268,7 @@ COMMANDS = {
     ],
     evaluate: [
         MODEL,
+        OUTPUTS,
         DATA,
         argument("--usage", choices=[*USAGES, "all"], help="which faces (default: PublicTest)"),
         argument("--augment", choices=["flip", "ten-crop"], help="average over several views"),
@@ -269,13 +279,15 @@ COMMANDS = {
         argument("--to", required=True, choices=["litert", "onnx"], help="the runtime"),
         argument("--out", metavar="FILE", help="default: the network's name, in this folder"),
         OVERWRITE,
+        OUTPUTS,
     ],
     watch: [
-        argument("source", metavar="SOURCE", help="a picture, a folder, a video, 0 (camera) or demo"),
-        argument("--out", metavar="OUT.webm", help="write the annotated video, and a table as .csv"),
+        argument("source", metavar="SOURCE", help=SOURCE_HELP),
+        argument("--out", metavar="OUT", help="a video (.webm), a picture or a folder, with a table"),
         OVERWRITE,
         argument("--model", default="kit-small", help="a run folder, a model file, or a shipped model"),
         argument("--detector", default="mtcnn", help="mtcnn (default), haar or haar-alt2"),
+        OUTPUTS,
     ],
     labs: [
         argument("--out", required=True, metavar="DIR", help="the folder to write to"),

@@ -5,48 +5,64 @@ import functools
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from functools import partial
 from pathlib import Path
 
 import cv2
+import numpy as np
 from tqdm import tqdm
 
-from fer_kit.camera.annotation import annotate, video
+from fer_kit.camera.annotation import annotate, save_picture, video
 from fer_kit.camera.detection import find_detector, installed_wheels
 from fer_kit.camera.pipeline import FacePipeline
 from fer_kit.camera.sources import frames
 from fer_kit.camera.timeline import table
+from fer_kit.data.emotions import EMOTIONS
+from fer_kit.data.faceset import SIZE
 from fer_kit.models.pretrained import EXPORTED
 from fer_kit.runtime.files import check_free
 from fer_kit.runtime.stderr import start_keras
-from fer_kit.training.records import open_model
+from fer_kit.training.records import emotions_of, open_model
 
 PICTURE_SIDE = 1280
 """Longer side in pixels at which the detector looks at single pictures: groups have small faces."""
 
 
-def watch(source, out=None, model="kit-small", detector="mtcnn", classify=None, overwrite=False):
+def watch(source, out=None, model="kit-small", detector="mtcnn", classify=None, overwrite=False, names=None):
     """Show who looks how in a source of `camera.frames`, print a summary, and return status 0.
 
-    With `out`, a path that ends in .webm, the annotated video is written there and the table beside it, as
-    .csv; without, nothing is stored. A window opens where OpenCV can open one; q or Escape close it, and
-    Ctrl-C ends a camera too. `model` is as in `classifier`, `classify` a function in its place, as
-    `FacePipeline` takes it; `detector` is a name for `find_detector`. With `overwrite`, video and table may
-    be there already.
+    A window opens where OpenCV can open one; q or Escape close it, and Ctrl-C ends a camera too.
 
-    Raises what `frames`, `annotation.video` and `FacePipeline` raise; files hold what was seen until then.
-    Raises FileExistsError, before anything is looked at, for a video or table that is there, and for the
-    source itself as `out`.
+    Args:
+        source: As `frames` takes it.
+        out: What is written: a video (.webm); for a picture also a picture (.jpg, .png), for pictures a
+            folder, in which they keep their names. A table of what was seen lies beside it as .csv, or in
+            the folder as faces.csv. Without `out` nothing is stored.
+        model: As `classifier` takes it.
+        detector: A name for `find_detector`.
+        classify: A function in place of a model, as `FacePipeline` takes it.
+        overwrite: Replace files that are there.
+        names: The emotions of the outputs, in their order; needed when the model does not say them.
+
+    Raises:
+        ValueError: `out` does not suit the source, and as `classifier`.
+        FileExistsError: Before anything is looked at, for a file that is there, unless `overwrite`, and for
+            what is watched itself as `out`.
+        Exception: What `frames`, `annotation.video` and `FacePipeline` raise; files hold what was seen until
+            then.
     """
     stream = frames(source)
-    for path in (out, table_path(out)) if out else ():
-        _check_output(path, source, overwrite)
+    out = out and _suitable(Path(out), stream, source, overwrite)
     print(f"Watching {stream.name}. Frames stay on this computer{'' if out else ', and nothing is stored'}.")
     if _wants_window(stream, out) and not can_open_window():
         print(no_window())
-    step = _stepper(stream, classify or classifier(model), detector)
+    if classify is None:
+        classify, names = classifier(model, names)
+    names = names or EMOTIONS
+    step = _stepper(stream, partial(FacePipeline, classify, names=names), detector)
     seen = defaultdict(Counter)
     with contextlib.ExitStack() as stack:
-        outputs = [stack.enter_context(opened) for opened in _outputs(stream, out, overwrite)]
+        outputs = [stack.enter_context(opened) for opened in _outputs(stream, out, names, overwrite)]
         stack.enter_context(contextlib.suppress(KeyboardInterrupt, Closed))  # both are ways to say: enough
         bar = stack.enter_context(tqdm(total=stream.count, unit="frame", file=sys.stderr, disable=None))
         for seconds, frame in stream:
@@ -63,37 +79,87 @@ def watch(source, out=None, model="kit-small", detector="mtcnn", classify=None, 
     return 0
 
 
-def classifier(model="kit-small"):
-    """Return the function from faces uint8 (N, 48, 48) to probabilities (N, 7) of a model.
+def classifier(model="kit-small", names=None):
+    """Return (a function from faces uint8 (N, 48, 48) to probabilities (N, K), the K emotions).
 
-    `model` is what `records.open_model` takes, or a file that `export` wrote.
+    Args:
+        model: What `records.open_model` takes, or a file that `export` wrote.
+        names: The emotions, for a model that does not say them.
+
+    Raises:
+        ValueError: Nobody says the emotions, the model does not take faces or return probabilities, or it
+            expects other values than 0 to 255 (tried on drawn faces).
     """
-    if Path(model).suffix not in EXPORTED:
-        start_keras()
-    from fer_kit.models.exporting import fast, load_exported
+    if Path(model).suffix in EXPORTED:
+        return _exported(model, names)
+    start_keras()
+    from fer_kit.data.sample.people import draw_sample
+    from fer_kit.models.contract import check_from_elsewhere, check_names
+    from fer_kit.models.exporting import fast
 
-    return load_exported(model) if Path(model).suffix in EXPORTED else fast(open_model(model)[0])
+    network, run = open_model(model)
+    names = check_names(network.name, names or emotions_of(model, network), network.output_shape[-1])
+    if run is None:
+        check_from_elsewhere(network, draw_sample(280))
+    return fast(network), names
 
 
-def _stepper(stream, classify, detector):
+def _exported(path, names):
+    from fer_kit.models.contract import check_names
+    from fer_kit.models.exporting import labels_of, load_exported
+
+    classify = load_exported(path)
+    outputs = classify(np.zeros((1, SIZE, SIZE), np.uint8)).shape[1]
+    return classify, check_names(path, names or labels_of(path), outputs)
+
+
+def _stepper(stream, pipeline, detector):
     """Return the function from a frame to `FaceResult`s; pictures have nothing to do with one another."""
     if stream.kind != "pictures":
-        return FacePipeline(classify, detector).step
+        return pipeline(detector).step
     detector = find_detector(detector, PICTURE_SIDE)
-    return lambda frame: FacePipeline(classify, detector, track=0, past=0).step(frame)
+    return lambda frame: pipeline(detector, track=0, past=0).step(frame)
 
 
-def _check_output(path, source, overwrite):
-    """Refuse to write over the source, and over other files unless `overwrite`."""
-    if Path(path).exists() and Path(source).exists() and Path(path).samefile(source):
-        raise FileExistsError(f"{path} is what is watched; give another name for the video")
-    check_free(path, overwrite)
+def _suitable(out, stream, source, overwrite):
+    """Return the Path `out`; refuse what does not suit the source, the source, and files that are there."""
+    kinds = "a video (.webm)"
+    if stream.files:
+        kinds = f"{'a picture (.jpg, .png)' if len(stream.files) == 1 else 'a folder'} or {kinds}"
+    one_of_many = _is_picture(out) and len(stream.files) != 1
+    if one_of_many or not (out.suffix == ".webm" or (stream.files and (_is_picture(out) or _is_folder(out)))):
+        raise ValueError(f"{out} does not suit {stream.name}: what was seen there is written as {kinds}")
+    originals = [path for path in (*stream.files, Path(str(source))) if path.exists()]
+    for path in (*_places(out, stream).values(), *(() if _is_folder(out) else (out,)), table_path(out)):
+        if path.exists() and any(path.samefile(original) for original in originals):
+            raise FileExistsError(f"{path} is what is watched; give another place")
+        check_free(path, overwrite)
+    return out
 
 
-def _outputs(stream, out, overwrite):
+def _is_picture(out):
+    return bool(out.suffix) and out.suffix != ".webm" and not out.is_dir() and cv2.haveImageWriter(str(out))
+
+
+def _is_folder(out):
+    return out.is_dir() or not out.suffix
+
+
+def _places(out, stream):
+    """Return {a picture's file: where it is written, drawn on}."""
+    if _is_picture(out):
+        return dict.fromkeys(stream.files, out)
+    if not _is_folder(out):
+        return {}
+    names = [f.name if cv2.haveImageWriter(f.name) else f"{f.name}.png" for f in stream.files]
+    return {file: out / name for file, name in zip(stream.files, names, strict=True)}
+
+
+def _outputs(stream, out, names, overwrite):
     """Yield context managers of functions that take (seconds, frame, results)."""
     if out:
-        yield _video_and_table(out, stream.rate, overwrite)
+        yield _film_or_pictures(stream, out, overwrite)
+        yield _table(stream, out, names, overwrite)
     if _wants_window(stream, out) and can_open_window():
         yield _window(stream)
 
@@ -103,17 +169,29 @@ def _wants_window(stream, out):
 
 
 def table_path(out):
-    """Return the Path of the table that belongs to the video `out`."""
-    return Path(out).with_suffix(".csv")
+    """Return the Path of the table that belongs to a video, a picture or a folder of pictures."""
+    return out / "faces.csv" if _is_folder(Path(out)) else Path(out).with_suffix(".csv")
 
 
 @contextlib.contextmanager
-def _video_and_table(out, rate, overwrite):
-    with video(out, rate, overwrite) as film, table(table_path(out), overwrite) as note:
+def _film_or_pictures(stream, out, overwrite):
+    places = _places(out, stream)
+    if places:
+        yield lambda seconds, frame, results: save_picture(
+            places[stream.files[int(seconds)]], annotate(frame, results)
+        )
+        return
+    with video(out, stream.rate, overwrite) as film:
+        yield lambda seconds, frame, results: film(seconds, annotate(frame, results))
+
+
+@contextlib.contextmanager
+def _table(stream, out, names, overwrite):
+    with table(table_path(out), names, bool(stream.files), overwrite) as note:
 
         def write(seconds, frame, results):
-            film(seconds, annotate(frame, results))
-            note(seconds, results)
+            file = (stream.files[int(seconds)].name,) if stream.files else ()
+            note(seconds, results, *file)
 
         yield write
 

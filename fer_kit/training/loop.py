@@ -10,6 +10,7 @@ import keras
 from fer_kit.data.augment import class_weights
 from fer_kit.models import zoo
 from fer_kit.models.catalogue import find_architecture
+from fer_kit.models.contract import check
 from fer_kit.models.layers import precision_of
 from fer_kit.runtime import settings
 from fer_kit.runtime.devices import (
@@ -68,7 +69,7 @@ def fit(
         seed: An int: the same seed gives the same weights on the same machine.
         retrain: Train again although the run in `out` is finished, or is another one. That one is kept, in
             a folder beside it.
-        precision: For a named model, see `devices.choose_precision`; a model of your own keeps its own.
+        precision: For a named model, see `devices.choose_precision`; a model of your own has its own.
         devices: Several GPUs to train on, see `devices.distribution`; for a named model all GPUs by default.
         teacher: What a recipe with a teacher learns from: a model, anything that `records.open_model`
             opens, or a list of them.
@@ -83,8 +84,9 @@ def fit(
 
     Raises:
         TypeError: For an option that does not exist.
-        ValueError: For an unknown name, an empty split, a model with another number of outputs than there
-            are emotions, a teacher without a recipe for it or the reverse, or a folder with another run.
+        ValueError: For an unknown name, an empty split, a model of your own that does not keep to what is
+            said above or cannot be saved and opened again, or was built in another precision, a teacher
+            without a recipe for it or the reverse, or a folder with another run.
         FloatingPointError: When the loss becomes NaN or infinite; the weights of the best epoch are kept.
         MemoryError: When the memory of the GPU is not enough; says what to do.
         FileExistsError: When `out` holds files that no run of the kit left there.
@@ -97,7 +99,9 @@ def fit(
         recipe = replace(recipe, epochs=epochs)
     learned, selecting = choose_faces(faces, validation, recipe.without_twins)
     with seeded(seed):  # a model that is loaded draws seeds for its layers
-        teachers = distillation.open_teachers(teacher, recipe)
+        teachers = distillation.open_teachers(teacher, recipe, learned.names)
+    if not isinstance(model, str) and not records.Run(out).finished:
+        _check_own(model, learned, precision, seed)
     config = _config(model, about or variant, recipe, learned, selecting, seed, teachers)
     with locked(out):
         run = records.begin(out, config, retrain)
@@ -137,6 +141,18 @@ def _refuse_unknown(model, variant, about):
     check_options("fit", variant, keywords(fit))
 
 
+def _check_own(model, learned, precision, seed):
+    """Raise ValueError for a Keras model that could not be trained as asked, or not be kept."""
+    with seeded(seed):  # a model that is loaded draws seeds for its layers
+        check(model, learned)
+    built_in = precision_of(model)
+    if precision not in ("auto", built_in):
+        raise ValueError(
+            f"precision={precision!r} is for a named model; {model.name} was built in {built_in}. Build it "
+            f"after keras.config.set_dtype_policy({precision!r}), or leave precision out"
+        )
+
+
 def _config(model, variant, recipe, learned, selecting, seed, teachers=()):
     named = isinstance(model, str)
     config = {
@@ -158,11 +174,6 @@ def _prepare(model, variant, recipe, learned, precision):
         with precision_policy(policy):
             model = zoo.build(model, len(learned.names), **variant)
     print(f"Training {model.name} on {describe()} in {precision_of(model)} ({reason})")
-    if model.output_shape[-1] != len(learned.names):
-        raise ValueError(
-            f"{model.name} has {model.output_shape[-1]} outputs, the faces {len(learned.names)} emotions: "
-            f"{', '.join(learned.names)}"
-        )
     if any(layer.name == "standardise" for layer in model.layers):
         zoo.adapt_standardisation(model, learned.images)
     model.compile(

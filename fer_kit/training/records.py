@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_kit.data.emotions import EMOTIONS
 from fer_kit.models.pretrained import EXPORTED, load_model, shipped_file
 from fer_kit.runtime.files import read_json, replacing, write_json
 from fer_kit.runtime.locks import locked
@@ -173,13 +174,19 @@ def open_model(model):
     """Return (Keras model, its `Run` or None).
 
     `model` is a Keras model, a `Run`, a run folder, a `.keras` file or the name of a model that comes with
-    the kit; a path wins over a name. Raises FileNotFoundError when it is none of these, and errors as
-    `load_model` does.
+    the kit; a path wins over a name. Raises FileNotFoundError when it is none of these, ValueError for a file
+    whose network does not take the kit's faces, and errors as `load_model` does.
     """
     found = find_model(model)
     if isinstance(found, Run):
         return found.model(), found
-    return load_model(found) if isinstance(found, Path) else found, None
+    if not isinstance(found, Path):
+        return found, None
+    from fer_kit.models.contract import check_input
+
+    network = load_model(found)
+    check_input(network)
+    return network, None
 
 
 def find_model(model):
@@ -205,6 +212,31 @@ def find_model(model):
         return shipped_file(str(model))
     except ValueError as error:
         raise FileNotFoundError(f"there is no run folder or file {model}, and {error}") from None
+
+
+def emotions_of(model, network):
+    """Return the emotions of a network's outputs, a tuple of str in their order, or None.
+
+    `model` is what `open_model` was given and `network` what it opened. A run records them, its best.keras
+    stands beside the record, and a network of seven outputs that `models.build` made has the order of
+    `EMOTIONS`. None means that nothing says them: a file from elsewhere, or a Keras model in memory.
+    """
+    from fer_kit.models.contract import is_built_here
+
+    run = model if isinstance(model, Run) else _run_of(model)
+    if run is not None:
+        return tuple(run.provenance["emotions"])
+    return EMOTIONS if is_built_here(network) and network.output_shape[-1] == len(EMOTIONS) else None
+
+
+def _run_of(model):
+    """The run to which a path belongs: a run folder, or best.keras in it. None for anything else."""
+    if not isinstance(model, (str, Path)):
+        return None
+    path = Path(model)
+    folder = path if path.is_dir() else path.parent
+    recorded = (folder / "provenance.json").exists() and (path.is_dir() or path.name == "best.keras")
+    return Run(folder) if recorded else None
 
 
 def read_predictions(path):
