@@ -40,6 +40,8 @@ A difference under 0.75 points is within one standard error. Rows without a Priv
 not been run yet.
 *kit-vote* is the mean answer of the kit's own networks, the strongest two or more, as many as score
 best on PublicTest. Murphy's InceptionV3 is missing: it needs ImageNet weights.
+hejslet-large's 63 % belong to a run that overfits, with 90 to 93 % on Training; the record beside it was
+trained with augmentation. Its closest relative is `studies/without-augmentation`, below.
 """
 
 DIARY = """## Notes on the kit's own records

@@ -175,6 +175,12 @@ def test_a_students_work_is_not_overwritten(lessons, tmp_path):
     assert not (out / "01_new.ipynb").exists() and "count = 3" in path.read_text()
 
 
+def test_the_glossary_to_which_lessons_link_comes_along(lessons, tmp_path):
+    (lessons / "GLOSSARY.md").write_text("# Words")
+    lab, glossary = write_labs(tmp_path / "labs", notebooks=lessons)
+    assert glossary == lab.with_name("GLOSSARY.md") and glossary.read_text() == "# Words"
+
+
 def test_lessons_cannot_be_replaced_by_their_labs(lessons):
     with pytest.raises(FileExistsError, match="nothing was written"):
         write_labs(lessons, notebooks=lessons)

@@ -17,13 +17,18 @@ ANSWER = "*Your answer (double-click here, then write):*"
 
 
 def write_labs(out, only=None, notebooks=None):
-    """Write the student version of the numbered notebooks to the folder `out`; return their Paths.
+    """Write the student version of the numbered notebooks to the folder `out`; return the Paths written.
 
-    `only` selects by number ("4", "04", "00,04"); `notebooks` is the folder of the lessons. Raises
-    FileExistsError, before anything is written, for a file that is there with another content.
+    The glossary, to which the lessons link, is copied beside them. `only` selects by number ("4", "04",
+    "00,04"); `notebooks` is the folder of the lessons. Raises FileExistsError, before anything is written, for
+    a file that is there with another content.
     """
     lessons = find_notebooks(notebooks, only)
-    return write_all({Path(out) / path.name: text_of(as_lab(read(path))) for path in lessons})
+    texts = {Path(out) / path.name: text_of(as_lab(read(path))) for path in lessons}
+    for glossary in {path.with_name("GLOSSARY.md") for path in lessons}:
+        if glossary.exists():
+            texts[Path(out) / glossary.name] = glossary.read_text(encoding="utf-8")
+    return write_all(texts)
 
 
 def read(path):

@@ -139,7 +139,7 @@ _ALL = (
     ),
     Recipe(
         "choudhari",
-        "choudhari-cnn (Adam 1e-4, its best in choudhari-fig6)",
+        "choudhari-cnn (Adam 1e-4, which choudhari-fig6 cites)",
         learning_rate=1e-4,
         epochs=20,
         silent="batch size: 64, the middle of the range that choudhari-fig6 studies",
