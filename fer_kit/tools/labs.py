@@ -20,8 +20,8 @@ def write_labs(out, only=None, notebooks=None):
     """Write the student version of the numbered notebooks to the folder `out`; return the Paths written.
 
     The glossary, to which the lessons link, is copied beside them. `only` selects by number ("4", "04",
-    "00,04"); `notebooks` is the folder of the lessons. Raises FileExistsError, before anything is written, for
-    a file that is there with another content.
+    "00,04"); `notebooks` is the folder of the lessons. Raises FileExistsError, before anything is written,
+    for a file that is there with another content.
     """
     lessons = find_notebooks(notebooks, only)
     texts = {Path(out) / path.name: text_of(as_lab(read(path))) for path in lessons}
