@@ -18,8 +18,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from chromium import jupyterlab, launch, open_notebook, run_cell, write_film  # noqa: E402
 
 CELLS = """
-import resource
+import sys
 import time
+sys.path.append({here!r})
+from memory import peak
 from fer_kit.camera.browser import BrowserCamera
 from fer_kit.models.exporting import fast
 from fer_kit.camera.pipeline import FacePipeline
@@ -38,8 +40,7 @@ def step(frame):
     start = time.perf_counter()
     results = pipeline.step(frame)
     now = time.perf_counter()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(now, now - start, len(results), memory, file=log)
+    print(now, now - start, len(results), peak(), file=log)
     return results
 
 camera = BrowserCamera(step)
@@ -64,7 +65,10 @@ def measure(folder, faces, options):
 
     write_film(folder / "film.mjpeg", 120, faces)
     model = str(Path(options.model).resolve()) if options.model else None
-    with jupyterlab(folder, CELLS.format(model=model)) as address, sync_playwright() as playwright:
+    with (
+        jupyterlab(folder, CELLS.format(model=model, here=str(Path(__file__).parent))) as address,
+        sync_playwright() as playwright,
+    ):
         page = launch(playwright, folder / "film.mjpeg").new_page()
         open_notebook(page, address)
         run_cell(page, 0)

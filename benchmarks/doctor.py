@@ -3,9 +3,10 @@
 python benchmarks/doctor.py [PATH of FER-2013]
 """
 
-import resource
 import sys
 import time
+
+from memory import peak
 
 from fer_kit.data.doctor import examine
 from fer_kit.data.loading import load_faces
@@ -20,6 +21,5 @@ for path in PATHS:
         fresh = faces[:]  # without the digests that the run before has cached
         report = examine(fresh)
         times.append(time.perf_counter() - begin)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    told = f"{', '.join(f'{t:.1f}' for t in times)} s, best {min(times):.1f}; at most {memory:,.0f} MB"
+    told = f"{', '.join(f'{t:.1f}' for t in times)} s, best {min(times):.1f}; at most {peak():,.0f} MB"
     print(f"{faces}: {told}; verdict {report.as_json()['original']['verdict']!r}")

@@ -10,6 +10,7 @@ busy machine slows them alike: trust the ratios. MODEL is a run folder, by defau
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -132,7 +133,9 @@ def watch_memory(pipeline, count):
 
 
 def memory():
-    """Return the memory in use in MB; needs Linux."""
+    """Return the memory in use in MB, NaN where there is no /proc."""
+    if sys.platform != "linux":
+        return float("nan")
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / 2**20
 
 

@@ -89,7 +89,9 @@ print(open("/proc/self/status").read())
 
 
 def peak_memory(backbone, size, count):
-    """Return the peak resident memory, in MB, of a process that extracts the features of `count` faces."""
+    """Return the peak MB of a process that extracts `count` faces' features; NaN where there is no /proc."""
+    if sys.platform != "linux":
+        return float("nan")
     command = [sys.executable, "-c", EXTRACTION, backbone, str(size), str(count)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return int(re.search(r"VmHWM:\s+(\d+) kB", done.stdout)[1]) / 1024

@@ -112,6 +112,19 @@ REPORTED = {
 """Every item of the four reports by its id, in the reports' order."""
 
 
+CITATIONS = {
+    "zhao": "Yuan Zhao: *Facial Expression Recognition Based on Various Deep Neural Networks*, Northeastern "
+    "University, Boston",
+    "choudhari": "Priya Choudhari, Priyanshu Giri, Shahzeb Khan: *Facial expression recognition system using "
+    "Deep learning*, Sharda University",
+    "hejslet": "Carl Emil Hejslet, Nicky Hauerbach Vetterstein: *Human emotional state recognition based on "
+    "facial expression using deep learning*",
+    "murphy": "Christopher Murphy, Nishad Vinayek, John Zumel: *Deep Learning Project Report: Facial Emotion "
+    "Recognition*, 2024",
+}
+"""Authors, title, where and, as far as the report says it, the year, by the first word of its items' ids."""
+
+
 def report_item(report_id):
     """Return the `Item` of a report id. Raises ValueError, with the nearest ids, for an unknown one."""
     if report_id not in REPORTED:

@@ -3,5 +3,6 @@
 figures   draws every figure of figures/ and its page from the records; gallery*: what is drawn
 guide     the tables of the instructor guide and of ARCHITECTURE.md
 ship      weights and cards of fer_kit/models/weights; keep: records of fer_kit/training/recorded
+setups    the kit rehearsed on other set-ups, and look-alikes of Colab and Kaggle
 badges    the repository's address in every badge and clone line
 """

@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+from fer_kit.runtime.stderr import start_keras
 from fer_kit.tools.cli import DATA, OVERWRITE, argument, new_parser, run_command
 
 
@@ -30,6 +31,7 @@ def figures(options):
     Every figure of the reports that the run records hold, each with a sidecar, and the page that shows them.
     Trains and scores nothing. A picture that was made of the same and looks the same is left alone.
     """
+    start_keras()
     from maintain.figures import figures as draw
 
     os.environ["FER_PROFILE"] = "full"  # stands on every figure, whatever is set where it is drawn
@@ -52,6 +54,7 @@ def ship(options):
 
     Stores the best model of a run in half precision in fer_kit/models/weights.
     """
+    start_keras()
     from fer_kit.data import load_faces
     from maintain.ship import ship as ship_run
 
@@ -75,6 +78,7 @@ def animation(options):
 
     Lets the demo run over a public-domain portrait and drawn people, and writes a GIF of it.
     """
+    start_keras()
     from maintain.animation import animation as make
 
     seen = make(options.out, options.overwrite)
@@ -86,6 +90,7 @@ def murphy(options):
 
     One run record each, scored once; a call that was interrupted resumes. Takes hours without a GPU.
     """
+    start_keras()
     from fer_kit.data import load_faces
     from maintain.murphy import murphy as train_all
 
@@ -102,6 +107,17 @@ def site(options):
     print(build(options.out))
 
 
+def setups(options):
+    """Rehearse the kit on other set-ups.
+
+    Runs the setup cell, lessons and commands there, in smoke, and prints a table: versions, what was changed,
+    the shipped network's score on the drawn sample, seconds of each lesson.
+    """
+    from maintain.setups import setups as rehearse
+
+    print(rehearse(options.setup, options.out.resolve()))
+
+
 RUN = argument("run", metavar="RUN", help="the folder of the run")
 
 COMMANDS = {
@@ -113,6 +129,10 @@ COMMANDS = {
     guide: [argument("times", nargs="*", metavar="FILE", help="a times.json that `run` left")],
     ship: [RUN, argument("name", metavar="NAME", help="the name to load it by"), DATA, OVERWRITE],
     badges: [],
+    setups: [
+        argument("setup", metavar="SETUP", nargs="+", help="NAME=PYTHON, or colab or kaggle: built here"),
+        argument("--out", metavar="DIR", type=Path, required=True, help="where look-alikes and runs go"),
+    ],
     site: [argument("--out", metavar="DIR", type=Path, required=True, help="where the site goes")],
     murphy: [DATA, argument("--out", metavar="DIR", type=Path, required=True, help="where the runs go")],
     animation: [

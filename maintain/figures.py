@@ -13,7 +13,7 @@ import numpy as np
 
 from fer_kit.models import pretrained
 from fer_kit.plots import base
-from fer_kit.reports import REPORTED
+from fer_kit.reports import CITATIONS, REPORTED
 from fer_kit.runtime.files import check_free, read_json, replacing, write_json
 from fer_kit.studies.reproduction import EXPERIMENTS, result_table
 from fer_kit.training.recipes import RECIPES
@@ -148,10 +148,9 @@ def front_page(out, records=RECORDS):
     best = networks.loc[networks["chosen on"].idxmax()]
     report = networks.loc[networks["report"].idxmax()]
     shipped = card["PrivateTest"]
+    small = f"as it comes with the kit ({card['recipe']}), {card['cost']['parameters']:,} parameters"
     rows = {
-        f"**kit-small**, which comes with the kit, {card['cost']['parameters']:,} parameters": _in_hundred(
-            shipped["accuracy"], *shipped["interval"]
-        ),
+        f"**kit-small** {small}": _in_hundred(shipped["accuracy"], *shipped["interval"]),
         f"**{best.name}**, the strongest single network": _in_hundred(best.PrivateTest, best.low, best.high),
         f"the best of the four reports, {report.name}": f"{100 * report.report:.1f} as printed; by the kit's "
         f"protocol {_in_hundred(report.PrivateTest, report.low, report.high)}",
@@ -200,6 +199,8 @@ def _gallery(shown):
         mine = [(stem, d) for stem, d in shown if d.report_id.partition("-")[0] == report]
         if mine and report:
             yield f"## {report}\n"
+            if report in CITATIONS:
+                yield f"{CITATIONS[report]}.\n"
         for stem, drawn in mine:
             what = (
                 f"**{drawn.report_id}**: {REPORTED[drawn.report_id].what}. "

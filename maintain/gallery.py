@@ -3,18 +3,24 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 from matplotlib.figure import Figure
 
+from fer_kit.camera.boxes import to_rgb
+from fer_kit.camera.demo import FACE, portrait
+from fer_kit.camera.detection import DETECTORS, find_detector
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.evaluation import explain
 from fer_kit.evaluation.scoring import evaluate
 from fer_kit.models import pretrained
 from fer_kit.plots import base, results
+from fer_kit.plots import camera as camera_plots
 from fer_kit.plots import explain as explain_plots
 from fer_kit.runtime.settings import Source
+from fer_kit.runtime.stderr import quiet
 from fer_kit.studies.reproduction import EXPERIMENTS, result_table, runs_of
 from maintain import gallery_records
-from maintain.gallery_faces import of_detectors
 from maintain.gallery_facts import facts, made_from_sample
 
 
@@ -32,7 +38,7 @@ def draw_all(records) -> Iterator[Drawn]:
     """Yield every figure: facts and drawn faces, the shipped network, then the folder of run `records`."""
     parts = [facts(), _of_the_shipped_network(), _of_runs(records)]
     parts += [gallery_records.of_classical(records), gallery_records.of_tuning(records)]
-    parts += [gallery_records.of_studies(records), of_detectors(), _overview(records)]
+    parts += [gallery_records.of_studies(records), _of_detectors(), _overview(records)]
     for part in parts:
         for drawn in part:
             yield Drawn(*drawn)
@@ -93,3 +99,41 @@ def _overview(records):
     made = {"records": scored.record.tolist()}
     caption = "Every network with a record; people score 65 ± 5 %."
     yield "", caption, base.stamp(figure, Source("FER-2013", profile="full")), made
+
+
+def _of_detectors():
+    """Yield what each detector finds in three pictures with a face and five without, as lesson 12 does."""
+    pictures, truth = _pictures()
+    found = {}
+    for name in DETECTORS:
+        with quiet():
+            detector = find_detector(name)
+        found[name] = [[face.box for face in detector(picture)] for picture in pictures.values()]
+    false = [f"{name} {_false(boxes, truth)}" for name, boxes in found.items()]
+    figure = camera_plots.detections(
+        pictures, found, truth, "What three detectors find", "scikit-image's pictures"
+    )
+    caption = f"Green boxes lie on the face; false ones are orange: {', '.join(false)}."
+    yield "zhao-fig5", caption, figure, {"faces": "the portrait and pictures of scikit-image"}
+
+
+def _pictures():
+    from skimage import data
+
+    picture = portrait()
+    x, y, width, height = FACE
+    turn = cv2.getRotationMatrix2D((x + width // 2, y + height // 2), 30, 1)
+    pictures = {
+        "twice as large": cv2.resize(picture, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC),
+        "tilted by 30°": cv2.warpAffine(picture, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE),
+        "in the dark": (picture * 0.15).astype(np.uint8),
+    }
+    truth = [[np.multiply(FACE, 2)], [FACE], [FACE]] + [[]] * 5
+    without = {"coins": data.coins(), "clock": data.clock(), "gravel": data.gravel()}
+    without |= {"cells": data.cell(), "cat": data.chelsea()}
+    return pictures | {name: to_rgb(image) for name, image in without.items()}, truth
+
+
+def _false(boxes, truth):
+    pairs = [(box, known) for some, known in zip(boxes, truth, strict=True) for box in some]
+    return sum(not camera_plots.is_right(box, known) for box, known in pairs)

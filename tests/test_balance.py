@@ -1,6 +1,5 @@
 """Balancing gives equal counts, says what is a copy, and writes a folder wholly or not at all."""
 
-import resource
 import signal
 import sys
 
@@ -178,6 +177,8 @@ def test_a_destination_that_cannot_be_written_is_named(src):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file-size limits are POSIX")
 def test_a_disk_that_fills_up_leaves_nothing(src, tmp_path):
+    import resource
+
     (src / "neutral" / "Training_neutral3.jpg").unlink()
     cv2.imwrite(str(src / "neutral" / "large.bmp"), np.zeros((400, 400), np.uint8))
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)

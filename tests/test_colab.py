@@ -321,3 +321,26 @@ def test_an_opencv_that_lacks_something_is_told_at_once(monkeypatch, capsys, ver
     said = capsys.readouterr().out
     assert ("pip uninstall -y" in said) == (version == "5.0.0" or not kcf)
     assert not said or said.startswith("For lessons 12 to 14: OpenCV")
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "card", "backend", "expected"),
+    [
+        ("win32", "AMD64", True, "tensorflow", "within WSL"),
+        ("darwin", "arm64", False, "tensorflow", "KERAS_BACKEND=torch"),
+        ("darwin", "x86_64", False, "tensorflow", ""),
+        ("linux", "x86_64", True, "tensorflow", 'pip install "tensorflow[and-cuda]"'),
+        ("linux", "x86_64", False, "tensorflow", ""),
+        ("linux", "x86_64", True, "jax", ""),
+    ],
+)
+def test_a_gpu_that_is_not_found_gets_the_advice_of_its_system(
+    monkeypatch, system, machine, card, backend, expected
+):
+    monkeypatch.setattr(kit_session.sys, "platform", system)
+    monkeypatch.setattr(kit_session.platform, "machine", lambda: machine)
+    monkeypatch.setattr(kit_session.shutil, "which", lambda _: "/usr/bin/nvidia-smi" if card else None)
+    monkeypatch.setattr(settings, "backend", lambda: backend)
+    monkeypatch.setattr(settings, "host", lambda: "")
+    advice = kit_session.gpu_advice()
+    assert expected in advice and bool(expected) == bool(advice)

@@ -1,10 +1,12 @@
 """What lessons say of themselves and of the records: sources, records, epochs."""
 
 import pytest
+from house import ROOT
 
 import fer_kit
 from fer_kit import reports
 from fer_kit.plots.base import stamp
+from fer_kit.reports import CITATIONS
 from fer_kit.runtime.settings import PROFILES, Source
 from fer_kit.studies import reproduction, tuning
 from fer_kit.training import RECORDS, records
@@ -70,3 +72,11 @@ def test_without_records_the_table_has_its_columns_and_nothing_else(tmp_path):
 @pytest.mark.parametrize(("profile", "epochs"), [("smoke", 2), ("lab", 8), ("full", 50)])
 def test_a_profile_shortens_a_recipe(profile, epochs):
     assert PROFILES[profile].epochs_for(fer_kit.RECIPES["hejslet"]) == epochs
+
+
+@pytest.mark.parametrize(
+    "place", ["README.md", "figures/README.md", "notebooks/15_reproduce_the_reports.ipynb"]
+)
+def test_the_reports_are_cited_in_full_where_readers_look(place):
+    text = (ROOT / place).read_text(encoding="utf-8")
+    assert [citation for citation in CITATIONS.values() if citation not in text] == []

@@ -298,3 +298,72 @@ def test_tests_see_the_smoke_profile_and_the_sample_alone():
     assert settings.profile().name == "smoke"
     assert str(settings.data_path()) == "sample"
     assert "fer_kit_tests_" in str(settings.output_dir())
+
+
+@pytest.fixture
+def tried(monkeypatch, tmp_path):
+    """A `run` of the kit's own notebooks in which none is executed: returns which, and what was printed."""
+    ran = []
+
+    def pretend(outcome, setting, line):
+        outcome.status = "ok"
+        ran.append((outcome.path.name[:2], setting.profile))
+
+    monkeypatch.setattr(runner, "run_notebook", pretend)
+    monkeypatch.delenv("FER_PROFILE")
+
+    def attempt(capsys, *options):
+        assert cli.main(["run", "--data", "sample", "--out", str(tmp_path / "out"), *options]) == 0
+        return ran, capsys.readouterr().out
+
+    return attempt
+
+
+def test_by_default_it_is_a_tour_of_minutes(tried, capsys):
+    ran, printed = tried(capsys)
+    assert ran == [(number, "smoke") for number in runner.TOUR.split(",")]
+    seconds = re.search(r"took (?:(\d+) min )?(\d+) s on", printed)
+    assert 60 * int(seconds[1] or 0) + int(seconds[2]) < 300, "the tour is to stay below five minutes"
+    assert "That was the tour. Every notebook: --profile smoke" in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "count", "expected"),
+    [
+        (["--profile", "smoke"], 16, r"These 16 notebooks took \d+ min"),
+        (
+            ["--profile", "lab"],
+            16,
+            r"These 16 notebooks took \d h \d+ min on 2 CPU cores and 2 CPU cores with",
+        ),
+        (["--profile", "full"], 16, r"Nobody has timed all of it.* took \d+ h"),
+        (["--only", "07", "--profile", "lab"], 1, r"This notebook took \d+ min"),
+        (["--only", "3"], 1, r"Profile smoke.*\nThis notebook took [\d.]+ s"),
+    ],
+)
+def test_how_long_it_takes_is_said_before(tried, capsys, options, count, expected):
+    ran, printed = tried(capsys, *options)
+    assert len(ran) == count and "tour" not in printed
+    assert re.search(expected, printed.partition("[1/")[0])
+
+
+def test_a_line_in_a_terminal_needs_no_codes(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    line = Line("[1/1] 00_plot")
+    line.show("cell 10/12 31 s, and more than that")
+    line.end(Outcome(Path("00_plot.ipynb"), new_notebook(), "ok", 12, 31.5))
+    shown = capsys.readouterr().out
+    assert "\033" not in shown
+    first, second, third = shown.rstrip("\n").split("\r")
+    assert len(third) >= len(second) and third.rstrip().endswith("31.5 s")
+
+
+def test_windows_gets_a_loop_that_can_wait_for_a_kernel(monkeypatch):
+    chosen = []
+    monkeypatch.setattr(runner.sys, "platform", "win32")
+    monkeypatch.setattr(runner.asyncio, "WindowsSelectorEventLoopPolicy", lambda: "waits", raising=False)
+    monkeypatch.setattr(runner.asyncio, "set_event_loop_policy", chosen.append)
+    monkeypatch.setattr(runner, "AsyncKernelManager", lambda **_: None)
+    monkeypatch.setattr(runner, "NotebookClient", lambda *_, **__: None)
+    runner.new_client(new_notebook(), Path(), {})
+    assert chosen == ["waits"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fer_kit.data.archive import FolderImages
 from fer_kit.data.loading import BY_HAND, load_faces
+from fer_kit.runtime.extras import how_to_install
 from fer_kit.runtime.files import replacing
 
 HANDLE = "msambare/fer2013"
@@ -36,7 +37,7 @@ def _download():
 
         return Path(kagglehub.dataset_download(HANDLE))
     except ImportError as error:
-        raise ConnectionError(f"kagglehub is not installed: `pip install kagglehub`, or {BY_HAND}") from error
+        raise ConnectionError(f"{how_to_install('kagglehub')}, or {BY_HAND}") from error
     except Exception as error:  # kagglehub raises many kinds; all mean that there is no download
         raise ConnectionError(
             f"the download failed ({type(error).__name__}). Without a network, {BY_HAND}"

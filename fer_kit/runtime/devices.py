@@ -27,7 +27,8 @@ def require_channels_last():
 def gpus():
     """Return the GPUs that the Keras backend sees, as a list of (name, compute capability or None).
 
-    The compute capability is a pair such as (7, 5) for a T4; only NVIDIA's GPUs have one.
+    The compute capability is a pair such as (7, 5) for a T4; only NVIDIA's GPUs have one. Apple's GPU is seen
+    by torch (MPS) and by JAX with Apple's plug-in (METAL).
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -38,12 +39,14 @@ def gpus():
     if backend == "jax":
         import jax
 
-        found = [d for d in jax.devices() if d.platform == "gpu"]
+        found = [d for d in jax.devices() if d.platform.lower() in ("gpu", "metal")]
         return [(d.device_kind, _pair(getattr(d, "compute_capability", None))) for d in found]
     if backend != "torch":  # numpy, openvino
         return []
     import torch
 
+    if torch.backends.mps.is_available():
+        return [("Apple GPU", None)]
     cuda = torch.cuda
     return [(cuda.get_device_name(i), cuda.get_device_capability(i)) for i in range(cuda.device_count())]
 

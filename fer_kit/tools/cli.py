@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import inspect
+import io
 import json
 import os
 import sys
@@ -26,6 +27,9 @@ def main(arguments=None):
 
     A mistake of the user's, such as a path that does not exist, is one line on stderr and status 2.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a letter that the terminal does not have is no error
+            stream.reconfigure(errors="replace")
     about = "Facial expression recognition on FER-2013, from the command line."
     parser = new_parser("python -m fer_kit", about, COMMANDS)
     parser.add_argument("--version", action="version", version=f"fer-kit {__version__}")
@@ -152,7 +156,7 @@ def evaluate(options):
     find_model(options.model)
     from fer_kit.data.loading import load_faces
 
-    with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):  # JSON stands alone
+    with contextlib.redirect_stdout(io.StringIO() if options.json else sys.stdout):  # JSON says it, too
         faces = load_faces(options.data, allow_missing=True)
     start_keras()
     from fer_kit.evaluation.scoring import evaluate as score

@@ -214,24 +214,25 @@ def _kernel(client, outcome):
             outcome.log = log.read()
 
 
-def new_client(notebook, folder, variables):
-    """Return a client that runs `notebook` in `folder`, in this very Python, with `variables` set."""
+def new_client(notebook, folder, variables, python=sys.executable):
+    """Return a client that runs `notebook` in `folder`, by default in this Python, with `variables` set."""
     if sys.platform == "win32":  # its usual loop cannot wait for the sockets of a kernel
         asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
-    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython(variables))
+    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=OnePython(variables, python))
     return NotebookClient(notebook, km=manager, timeout=None, resources={"metadata": {"path": str(folder)}})
 
 
-class ThisPython(KernelSpecManager):
-    """Gives the kernel of the running Python, whatever other kernels are installed on the machine."""
+class OnePython(KernelSpecManager):
+    """Gives the kernel of the Python at a path, whatever kernels are installed on the machine."""
 
-    def __init__(self, variables):
+    def __init__(self, variables, python):
         super().__init__()
+        self.python = python
         self.variables = {name: value.replace("$", "$$") for name, value in variables.items()}
 
     def get_kernel_spec(self, kernel_name):
         """Return the KernelSpec, whatever `kernel_name` is."""
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=50"]
+        argv = [self.python, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=50"]
         return KernelSpec(argv=argv, display_name="Python 3", language="python", env=self.variables)
 
 

@@ -90,9 +90,9 @@ def classifier(model="kit-small", names=None):
         ValueError: Nobody says the emotions, the model does not take faces or return probabilities, or it
             expects other values than 0 to 255 (tried on drawn faces).
     """
+    start_keras()
     if Path(model).suffix in EXPORTED:
         return _exported(model, names)
-    start_keras()
     from fer_kit.data.sample.people import draw_sample
     from fer_kit.models.contract import check_from_elsewhere, check_names
     from fer_kit.models.exporting import fast
@@ -233,7 +233,7 @@ def no_window():
     if without:
         why = (
             f"No window opens: {' and '.join(without)} has none. For one `python -m pip uninstall -y "
-            f"{' '.join(wheels)}`, then `python -m pip install 'opencv-contrib-python>=4.10,<5'`"
+            f'{" ".join(wheels)}`, then `python -m pip install "opencv-contrib-python<5"`'
         )
     return f"{why}. --out FILE.webm writes what would be seen to a video."
 
