@@ -18,7 +18,7 @@ from fer_kit.runtime.extras import EXTRAS
 from fer_kit.runtime.names import by_door, command_line
 from fer_kit.runtime.stderr import quiet
 from fer_kit.tools import cli, watch
-from fer_kit.training.records import begin, find_model
+from fer_kit.training.records import begin, find_model, recorded
 
 WITHOUT_KERAS = """
 import json, sys, time
@@ -95,11 +95,12 @@ def test_a_command_that_succeeds_leaves_the_error_stream_empty(level):
 
 @pytest.mark.parametrize(("call", "option"), [("retrain=True", "--retrain"), ("as out", "--out")])
 def test_another_run_is_refused_in_the_words_of_the_reader(tmp_path, call, option):
-    begin(tmp_path, {"seed": 0})
+    config = recorded("hejslet-light").config
+    begin(tmp_path, config)
     with pytest.raises(ValueError, match=call):
-        begin(tmp_path, {"seed": 1})
+        begin(tmp_path, config | {"seed": 1})
     with command_line(), pytest.raises(ValueError, match=option):
-        begin(tmp_path, {"seed": 1})
+        begin(tmp_path, config | {"seed": 1})
     assert by_door("here", "there") == "here", "the block is over"
 
 
@@ -121,9 +122,11 @@ def test_an_interrupted_training_is_told_to_the_shell_and_goes_on(tmp_path, monk
 # ---- what is missing ----
 
 HIDDEN = """
-import json, sys
+import importlib, json, sys
 sys.modules |= dict.fromkeys(json.loads(sys.argv[1]))
 import fer_kit
+def module(name):
+    return importlib.import_module(f"fer_kit.{name}")
 def lbp():
     return fer_kit.studies.classical.find_descriptor("lbp")
 def tried(call):
@@ -140,9 +143,9 @@ def tried(call):
         ("tensorflow", "fer_kit.load_pretrained()"),
         ("tensorflow", "fer_kit.fit"),
         ("skimage", "lbp().transform(fer_kit.load_faces('sample').images[:1])"),
-        ("kagglehub", "fer_kit.data.fetch.fetch()"),
+        ("kagglehub", "module('data.fetch').fetch()"),
         ("anywidget", "fer_kit.camera.BrowserCamera(print)"),
-        ("optuna", "fer_kit.studies.tuning.results.import_optuna()"),
+        ("optuna", "module('studies.tuning.results').import_optuna()"),
     ],
 )
 def test_a_missing_package_names_its_extra(module, call):

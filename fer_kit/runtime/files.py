@@ -108,7 +108,8 @@ def read_json(path):
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is damaged ({error}); train again with retrain=True") from error
+        anew = by_door("retrain=True", "--retrain")
+        raise ValueError(f"{path} is damaged ({error}); train again with {anew}") from error
 
 
 def write_json(path, data):
