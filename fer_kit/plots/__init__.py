@@ -6,6 +6,7 @@ results    training curves, confusion matrices, networks side by side, calibrati
 explain    maps over faces, projections, true against predicted
 studies    the studies of lesson 07; tuning: of lesson 08; classical: of lesson 11; gender: of lesson 14
 camera     detections, tracks and emotions over time
+controls   sliders below a figure
 """
 
 from fer_kit.runtime.lazy import face
@@ -21,6 +22,7 @@ __getattr__, __dir__, __all__ = face(
         "tuning": "finder effect table_of_two progress history slices parallel importance",
         "classical": "eigenfaces hog_glyphs accuracy_grid accuracy_beside_cost",
         "gender": "gender_histogram gender_errors gender_side_by_side framework",
+        "controls": "turn",
         "camera": "strip detections traces over_time tracking_stages emotions_over_time",
     },
 )
