@@ -12,7 +12,7 @@ from fer_kit.camera.annotation import annotate
 from fer_kit.camera.demo import portrait
 from fer_kit.camera.detection import find_detector
 from fer_kit.camera.pipeline import FacePipeline
-from fer_kit.data.sample.people import draw_face
+from fer_kit.data.sample.people import draw_people
 from fer_kit.models.exporting import fast
 from fer_kit.models.pretrained import load_pretrained
 from fer_kit.runtime.files import check_free, replacing
@@ -42,7 +42,7 @@ def frames(seconds_each=1.6):
             _lay(frame, head, 0, sway)
             strength = min(1.0, 2.4 * np.sin(np.pi * (step + 0.5) / steps))
             for place, (seed, emotions) in enumerate(PEOPLE.items(), 1):
-                face = draw_face(emotions[turn], seed, 1.2 * strength)
+                face = draw_people(emotions[turn], 1, seed, 1.2 * strength)[0]
                 large = cv2.resize(face, (FACE, FACE), interpolation=cv2.INTER_CUBIC)
                 _lay(frame, cv2.cvtColor(large, cv2.COLOR_GRAY2RGB), place)
             yield frame

@@ -5,7 +5,7 @@ import pytest
 
 from fer_kit.data.emotions import EMOTIONS, OFFICIAL_COUNTS
 from fer_kit.data.sample.expressions import ACTION_UNITS, PROTOTYPES
-from fer_kit.data.sample.people import CONFUSED_WITH, draw_face, draw_sample, true_labels
+from fer_kit.data.sample.people import CONFUSED_WITH, draw_people, draw_sample, true_labels
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_faces_are_neither_black_nor_white_and_differ(tenth):
 
 
 def test_one_person_shows_each_emotion_in_another_way():
-    shown = {e: draw_face(e, seed=3).astype(float) for e in EMOTIONS}
+    shown = {e: draw_people(e, seed=3)[0].astype(float) for e in EMOTIONS}
     for emotion in EMOTIONS[:-1]:
         change = np.abs(shown[emotion] - shown["neutral"])
         assert change.max() > 40
@@ -97,15 +97,25 @@ def test_one_person_shows_each_emotion_in_another_way():
 
 
 def test_intensity_goes_from_neutral_to_strong():
-    neutral = draw_face("neutral", seed=2).astype(float)
-    changes = [np.abs(draw_face("happy", seed=2, intensity=i) - neutral).mean() for i in (0, 0.5, 1)]
+    neutral = draw_people("neutral", seed=2)[0].astype(float)
+    changes = [np.abs(draw_people("happy", seed=2, intensity=i)[0] - neutral).mean() for i in (0, 0.5, 1)]
     assert changes[0] == 0
     assert changes[0] < changes[1] < changes[2]
 
 
 def test_unknown_emotion_is_named():
     with pytest.raises(ValueError, match="contempt"):
-        draw_face("contempt")
+        draw_people("contempt")
+    with pytest.raises(ValueError, match="no action unit 3; they have .1, 2, 4"):
+        draw_people({1: 1, 3: 1})
+
+
+def test_people_show_the_units_that_are_asked_for():
+    still, smiling = draw_people({}, 8, seed=5), draw_people({6: 0.8, 12: 1, 25: 0.9}, 8, seed=5)
+    assert np.array_equal(smiling, draw_people("happy", 8, seed=5)) and smiling.shape == (8, 48, 48)
+    change = np.abs(smiling.astype(float) - still).mean(0)
+    assert change[28:40].mean() > 5 * change[:8].mean()  # the mouth moves and the hair does not
+    assert len(np.unique(still.reshape(8, -1), axis=0)) == 8
 
 
 def test_tables_speak_of_known_emotions_and_units():

@@ -1,6 +1,7 @@
 """Faces that the kit draws itself: a dataset for everyone, which may be shown and passed on.
 
-people       draw_sample: who is drawn, with which emotion; draw_hair_sample: long and short hair
+people       draw_sample: who is drawn, with which emotion; draw_people: the same people, muscle by muscle;
+             draw_hair_sample: long and short hair
 expressions  facial action units of each emotion (FACS)
 drawing      from numbers to grey pictures; features: eyes, brows, mouth and the rest of a face
 """
@@ -10,6 +11,7 @@ from fer_kit.runtime.lazy import face
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
-        "people": "draw_sample true_labels",
+        "people": "draw_sample draw_people true_labels",
+        "expressions": "ACTION_UNITS PROTOTYPES",
     },
 )

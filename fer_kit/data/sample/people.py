@@ -10,7 +10,8 @@ import numpy as np
 from fer_kit.data.emotions import EMOTIONS, OFFICIAL_COUNTS, USAGES
 from fer_kit.data.faceset import FaceSet, Note
 from fer_kit.data.sample.drawing import draw_faces
-from fer_kit.data.sample.expressions import express, prototype_table
+from fer_kit.data.sample.expressions import ACTION_UNITS, PROTOTYPES, express, prototype_table
+from fer_kit.runtime.names import unknown
 
 WRONG = 0.035  # share of wrong labels
 COPIES = 0.02  # of copies within Training; FER-2013 has 5 %
@@ -139,18 +140,33 @@ def true_labels(faces=3589, seed=0):
     return np.where(plan["blank"], -1, plan["truth"])
 
 
-def draw_face(emotion, seed=0, intensity=1.0):
-    """Return one face, uint8 (48, 48): the person that `seed` stands for, showing `emotion`.
+def draw_people(shown, count=1, seed=0, intensity=1.0):
+    """Return faces of `count` people who all show the same, uint8 (count, 48, 48).
 
-    The same seed is the same person and the same photograph whatever the emotion; `intensity` goes from
-    0 (neutral) to about 1.2. Raises ValueError for an emotion that is not one of the seven.
+    The same seed is the same people and the same photographs whatever they show.
+
+    Args:
+        shown: An emotion's name, for the first of its `PROTOTYPES`, or the action units that move and how
+            strongly, {unit: 0 to about 1.3}, such as {6: 0.8, 12: 1}; {} is a neutral face.
+        count: How many people.
+        seed: Who they are, and in which light.
+        intensity: What all strengths are multiplied by.
+
+    Raises:
+        ValueError: For an emotion that is not one of the seven, or a unit that is not in `ACTION_UNITS`.
     """
-    if emotion not in EMOTIONS:
-        raise ValueError(f"no emotion {emotion!r}; there are {', '.join(EMOTIONS)}")
-    fields = random_people(1, np.random.default_rng([seed, 2]))
-    fields |= {"hand": np.zeros(1), "shades": np.zeros(1)}
-    express(fields, intensity * prototype_table()[EMOTIONS.index(emotion), :1])
-    return draw_faces(fields, seed)[0]
+    if isinstance(shown, str):
+        if shown not in EMOTIONS:
+            raise ValueError(unknown("emotion", shown, EMOTIONS))
+        shown = PROTOTYPES[shown][0]
+    strange = [unit for unit in shown if unit not in ACTION_UNITS]
+    if strange:
+        raise ValueError(f"drawn faces have no action unit {strange[0]!r}; they have {list(ACTION_UNITS)}")
+    fields = random_people(count, np.random.default_rng([seed, 2]))
+    fields |= {"hand": np.zeros(count), "shades": np.zeros(count)}
+    units = np.array([[intensity * shown.get(unit, 0) for unit in ACTION_UNITS]] * count, dtype=float)
+    express(fields, units)
+    return draw_faces(fields, seed)
 
 
 def draw_hair_sample(faces=3000, seed=0):
