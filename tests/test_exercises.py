@@ -1,0 +1,220 @@
+"""Each exercise's check refuses plausible wrong answers and passes right ones, however they are written.
+
+The answers stand in tests/answers, one file for each lesson: `# %% 03-1 wrong: squares only` begins a wrong
+answer to exercise 1, `right` a right one that is written differently from the lesson's own. No lesson is run
+as a whole: of its cells only those run that answers and checks depend on, and `# %% instead` defines what
+would take long, such as a trained network.
+"""
+
+import ast
+import contextlib
+import re
+import symtable
+from functools import lru_cache
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from house import NOTEBOOKS
+
+from fer_kit.tools.labs import has_tag, with_exercises
+
+ANSWERS = Path(__file__).with_name("answers")
+LESSONS = {path.name[:2]: path for path in NOTEBOOKS}
+HEAD = re.compile(r"# %% (?:(\d\d-\d) (wrong|right): .+|instead)\n")
+
+
+@lru_cache
+def written_answers(number):
+    """Return the cells of a lesson's file of answers, (head, exercise, kind, source) each."""
+    text = (ANSWERS / f"{number}.py").read_text(encoding="utf-8")
+    heads = list(HEAD.finditer(text))
+    ends = [head.start() for head in heads[1:]] + [len(text)]
+    return [(h[0].strip(), h[1], h[2], text[h.end() : end]) for h, end in zip(heads, ends, strict=True)]
+
+
+@lru_cache
+def exercises():
+    """Return {id: (source of the solution, source of the check)} of every exercise that checks itself."""
+    found = {}
+    for number, path in LESSONS.items():
+        for cell, exercise in with_exercises(nbformat.read(path, as_version=4)):
+            if exercise and has_tag(cell, "check"):
+                (solution,) = exercise.tagged("solution")
+                found[f"{number}-{exercise.number}"] = (solution.source, cell.source)
+    return found
+
+
+# ---- the cells that a check depends on ----
+
+
+def plain(cell):
+    """The source of a cell without its magics."""
+    return re.sub(r"^(\s*)[%!].*", r"\1pass", cell.source, flags=re.MULTILINE)
+
+
+def defined_in(source):
+    """The names that code defines for the code after it."""
+    symbols = symtable.symtable(source, "cell", "exec").get_symbols()
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+
+
+def used_in(source):
+    """The names that code takes from the code before it."""
+    top = symtable.symtable(source, "cell", "exec")
+    used = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
+    inner = top.get_children()
+    while inner:
+        scope = inner.pop()
+        used |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
+        inner += scope.get_children()
+    return used - defined_in(source)
+
+
+@lru_cache
+def sources(number):
+    """Return the sources that have to run before a lesson's answers and checks, in order."""
+    lesson = nbformat.read(LESSONS[number], as_version=4)
+    cells = [plain(c) for c in lesson.cells if c.cell_type == "code" and not {"solution", "check"} & tags(c)]
+    instead = "".join(source for _, exercise, _, source in written_answers(number) if exercise is None)
+    given = defined_in(instead)
+    place = next((k for k, source in enumerate(cells) if defined_in(source) & given), 0)
+    wanted = set()
+    for exercise, (solution, last) in exercises().items():
+        if exercise.startswith(number):
+            own = [source for _, of, _, source in written_answers(number) if of == exercise]
+            wanted |= set().union(*map(used_in, [solution, *own]), used_in(last) - defined_in(solution))
+    needed = []
+    for k in reversed(range(len(cells))):
+        if defined_in(cells[k]) & (wanted - given):
+            needed.append(cells[k])
+            wanted |= used_in(cells[k])
+        if k == place:
+            needed.append(instead)
+            wanted |= used_in(instead)
+    return needed[::-1]
+
+
+def tags(cell):
+    return set(cell.metadata.get("tags", []))
+
+
+# ---- running them ----
+
+
+@lru_cache
+def space(number, data):
+    """Return the names that a lesson gives to its exercises, on drawn faces ("sample") or an archive."""
+    names = {"__name__": "lesson", "display": print}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MPLBACKEND", "agg")
+        patch.setenv("FER_DATA", data)
+        for source in sources(number):
+            run(source, names, "lesson")
+    return names
+
+
+def run(source, names, what):
+    exec(compile(source, f"<{what}>", "exec"), names)
+
+
+def answered(exercise, data, source):
+    """Return the names that are there once `source` has answered an exercise."""
+    names = dict(space(exercise[:2], data))
+    run(source, names, f"answer to {exercise}")
+    return names
+
+
+def check(exercise, names):
+    """Run the check of an exercise. Raises AssertionError where it refuses the answer."""
+    run(exercises()[exercise][1], names, f"check of {exercise}")
+
+
+def on_both(rows):
+    """Return (exercise, data, source) for each (id, exercise, source), as pytest's parameters.
+
+    A lesson whose exercises use no faces runs once.
+    """
+    parameters = []
+    for name, exercise, source in rows:
+        parameters.append(pytest.param(exercise, "drawn", source, id=f"{name}, drawn faces"))
+        if any("load_faces" in line for line in sources(exercise[:2])):
+            parameters.append(pytest.param(exercise, "real", source, id=f"{name}, real faces"))
+    return parameters
+
+
+@pytest.fixture
+def data(request):
+    """The value of FER_DATA; skips without the real archive."""
+    return "sample" if request.param == "drawn" else str(request.getfixturevalue("real_archive"))
+
+
+def answers(kind):
+    """Return (id, exercise, source) of all answers of a kind."""
+    return [
+        (head.removeprefix("# %% "), exercise, source)
+        for number in LESSONS
+        for head, exercise, of_kind, source in written_answers(number)
+        if of_kind == kind
+    ]
+
+
+@pytest.mark.parametrize(("exercise", "data", "source"), on_both(answers("wrong")), indirect=["data"])
+def test_wrong_answers_are_refused(exercise, data, source):
+    names = answered(exercise, data, source)
+    with pytest.raises(AssertionError):
+        check(exercise, names)
+
+
+@pytest.mark.parametrize(("exercise", "data", "source"), on_both(answers("right")), indirect=["data"])
+def test_right_answers_pass(exercise, data, source):
+    check(exercise, answered(exercise, data, source))
+
+
+SOLUTIONS = [(exercise, exercise, solution) for exercise, (solution, _) in exercises().items()]
+
+
+@pytest.mark.parametrize(("exercise", "data", "source"), on_both(SOLUTIONS), indirect=["data"])
+def test_the_lessons_own_solutions_pass(exercise, data, source):
+    check(exercise, answered(exercise, data, source))
+
+
+@pytest.mark.parametrize("exercise", exercises())
+def test_there_are_answers_of_both_kinds(exercise):
+    kinds = [kind for _, of, kind, _ in written_answers(exercise[:2]) if of == exercise]
+    assert kinds.count("wrong") >= 4 and kinds.count("right") >= 2, f"{exercise}: {kinds} in tests/answers"
+
+
+# ---- what a check gives away ----
+
+
+def one_answer(exercise):
+    """Return the one name that a check takes from its solution, or None: for functions and for several."""
+    solution, source = exercises()[exercise]
+    names = defined_in(solution) & used_in(source)
+    return names.pop() if len(names) == 1 else None
+
+
+@pytest.mark.parametrize("exercise", list(filter(one_answer, exercises())))
+def test_no_check_holds_its_answer(exercise):
+    """No number or text in it, copied into the TODO cell, passes."""
+    solution, source = exercises()[exercise]
+    name = one_answer(exercise)
+    names = answered(exercise, "sample", solution)
+    answer = names[name]
+    if not isinstance(answer, int | float | str | np.number):
+        return
+    check(exercise, names)
+    copied = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.expr) and name not in ast.unparse(node):
+            with contextlib.suppress(Exception):  # a part that means nothing alone
+                value = eval(ast.unparse(node), dict(names))
+                if isinstance(value, type(answer) | np.number):
+                    copied[value] = ast.unparse(node)
+    for value, expression in copied.items():
+        names[name] = value
+        with pytest.raises(AssertionError):
+            check(exercise, dict(names))
+            pytest.fail(f"{expression} passes as {name}")
