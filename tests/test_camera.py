@@ -662,7 +662,9 @@ def test_a_video_and_a_table_that_are_there_stay_unless_asked(three_frames, take
 
 
 WATCH = """
-import sys
+import signal, sys
+for name in ("SIGHUP", "SIGINT", "SIGTERM"):  # nohup, under which the tests may run, has it ignored
+    signal.signal(getattr(signal, name), signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 from fer_kit.camera import sources
 from fer_kit.tools import cli, watch
 sources.DEMO_FRAMES = None
@@ -685,7 +687,10 @@ def test_a_stopped_job_leaves_a_readable_video_and_table(tmp_path, end):
             time.sleep(0.05)
         for name in end.split():
             process.send_signal(getattr(signal, name))
-        told, _ = process.communicate(timeout=60)
+        try:
+            told, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()  # or leaving the block would wait for it forever
     assert process.returncode == 0 and "face 1, " in told and "Written: " in told
     seen = len(list(frames(out)))
     assert seen > 10 and pd.read_csv(timeline_path).time.nunique() == pytest.approx(seen, abs=1)

@@ -76,7 +76,10 @@ def test_a_stopped_training_can_be_resumed(few, tmp_path):
         while not (run / "best.keras").exists() and process.poll() is None and time.monotonic() < limit:
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
-        told, errors = process.communicate(timeout=60)
+        try:
+            told, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()  # or leaving the block would wait for it forever
     assert process.returncode == 130, errors
     assert "the same command resumes from there" in told
     kept = Run.open(run)
