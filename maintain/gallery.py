@@ -83,7 +83,7 @@ def _of_runs(records):
     found = {e: runs[0] for e in EXPERIMENTS if (runs := runs_of(e, records))}
     for experiment, run in found.items():
         yield from gallery_records.of_run(run, experiment)
-    scored = [run for run in found.values() if "PrivateTest" in run.metrics["scores"]]
+    scored = [run for run in found.values() if run.score("PrivateTest")]
     if scored:
         yield from gallery_records.of_metrics(max(scored, key=lambda run: run.best_accuracy))
 

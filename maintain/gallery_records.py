@@ -25,7 +25,7 @@ def of_run(run, experiment):
     chosen = f"{provenance['selected_on']} {run.best_accuracy:.1%}"
     caption = f"Best epoch {run.best_epoch} of {len(run.history)}: {chosen}."
     yield experiment.report_id, caption, _curves(run, title), made
-    private = run.metrics["scores"].get("PrivateTest")
+    private = run.score("PrivateTest")
     if private:
         counts = np.array(private["confusion"])
         names = provenance["emotions"]
@@ -48,7 +48,7 @@ def _made_from(provenance, record):
 
 def of_metrics(run):
     """Yield precision, recall and F1 of each emotion of a `Run`."""
-    private = run.metrics["scores"]["PrivateTest"]
+    private = run.score("PrivateTest")
     title = f"{run.config['model']} by emotion, PrivateTest"
     figure = results.per_emotion(
         np.array(private["confusion"]), run.provenance["emotions"], title, run.source

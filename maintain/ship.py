@@ -15,12 +15,13 @@ import numpy as np
 
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.evaluation.scoring import predict
-from fer_kit.models.portable import portable_config
+from fer_kit.models.portable import ABOUT, portable_config
 from fer_kit.models.pretrained import WEIGHTS, load_model
 from fer_kit.models.zoo import multiply_accumulates
-from fer_kit.runtime.files import check_free, read_json, replacing, write_json
+from fer_kit.runtime.files import check_free, file_digest, read_json, replacing, write_json
+from fer_kit.training.parts import SMALL
 from fer_kit.training.recipes import differences
-from fer_kit.training.records import RECORDS, SMALL, Run
+from fer_kit.training.records import RECORDS, Run
 
 LIMIT = 0.002
 """How far storing in float16 may move the accuracy on the faces that selected the model, as a share."""
@@ -29,12 +30,11 @@ USE = (
     "Lessons, the kit's webcam demo, and comparison with other networks on FER-2013.",
     "Not for decisions about people: not in hiring, schooling, policing, health or advertising.",
 )
-LIMITS = (
+LIMITS = (  # `limits` puts a sentence from the scores between them
     "It predicts which of seven words people wrote beside a picture of a face. What somebody feels it does "
     "not see, and no network of this kind can tell.",
     "FER-2013 was collected by web searches for words of emotion, of people who were not asked; age, skin "
     "colour and origin are not known, so nobody has shown that it works alike for all.",
-    "Its labels contradict each other and contain errors; disgust is rare and mostly missed.",
     "Faces from other cameras, angles and light are recognised less often than those of PrivateTest.",
     "Ask the people in front of a camera before you run it, and keep no pictures of them.",
 )
@@ -48,13 +48,17 @@ def ship(run_folder, name, faces, folder=WEIGHTS, overwrite=False):
     """Store the best model of a finished run as `name` with its card, .json and .md; return the Path.
 
     `faces` is the dataset of the run, on whose PublicTest faces the stored file is compared with the
-    original. Nothing is written before that. Raises ValueError when the run has no PrivateTest score yet, or
-    another dataset, or the file scores worse by more than `LIMIT`; FileExistsError for a name that is shipped
+    original. Nothing is written before that. Raises ValueError when the run has not finished, is damaged,
+    learned from PrivateTest or was selected on it, has no score on all of PrivateTest yet, or another
+    dataset, or when the file scores worse by more than `LIMIT`; FileExistsError for a name that is shipped
     already, unless `overwrite`.
     """
     check_free(Path(folder) / f"{name}.keras", overwrite)
     run = Run.open(run_folder)
-    if "PrivateTest" not in run.metrics["scores"]:
+    _refuse(run)
+    if not run.finished:
+        raise ValueError(f"{run_folder} has not finished; train it to its end first")
+    if run.score("PrivateTest") is None:
         raise ValueError(f"{run_folder} has no PrivateTest score for the card; evaluate it there once, first")
     if faces.fingerprint != run.provenance["dataset"]["fingerprint"]:
         raise ValueError(f"{run_folder} learnt from other data than {faces.source}")
@@ -63,6 +67,7 @@ def ship(run_folder, name, faces, folder=WEIGHTS, overwrite=False):
     with tempfile.TemporaryDirectory() as drafts:
         _compare(model, store(model, name, card, drafts), faces.public_test)
     path = store(model, name, card, folder)
+    write_json(path.with_suffix(".json"), card | {"sha256": file_digest(path)})
     with replacing(path.with_suffix(".md")) as file:
         file.write(in_words(card).encode())
     return path
@@ -76,17 +81,21 @@ def store(model, name, card, folder=WEIGHTS):
     Raises ValueError when a kernel has a value that float16 cannot hold.
     """
     path = Path(folder) / f"{name}.keras"
+    about = getattr(model, "about", {})
     with tempfile.TemporaryDirectory() as drafts:
         draft = Path(drafts) / path.name
         model.save(draft)
         with replacing(path) as file:
-            _halve(draft, file)
+            _halve(draft, file, {ABOUT: about} if about else {})
     write_json(path.with_suffix(".json"), card)
     return path
 
 
-def _halve(source, target):
-    """Copy a `.keras` file, a zip archive of config and weights, with float16 kernels and float32 layers."""
+def _halve(source, target, facts):
+    """Copy a `.keras` file, a zip archive of config and weights, with float16 kernels and float32 layers.
+
+    `facts` go into its metadata.
+    """
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
             content = old.read(name)
@@ -98,7 +107,7 @@ def _halve(source, target):
                     content = content.replace(half, b"float32")
             # Without the time of day in the archive, so that shipping a model again changes nothing.
             if name == "metadata.json":
-                content = json.dumps({"keras_version": json.loads(content)["keras_version"]}).encode()
+                content = json.dumps(facts | {"keras_version": json.loads(content)["keras_version"]}).encode()
             new.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
@@ -137,11 +146,13 @@ def _compare(model, path, public):
 def keep(run, name, records=RECORDS, overwrite=False):
     """Copy the small files of a `Run`, all but its model, into the folder of records and return the copy.
 
-    Raises ValueError when no epoch of the run has finished, and FileExistsError when the record of this name
-    is another run's, unless `overwrite`: it is then replaced with all its files.
+    Raises ValueError when no epoch of the run has finished, when it is damaged, learned from PrivateTest or
+    was selected on it, and FileExistsError when the record of this name is another run's, unless `overwrite`:
+    it is then replaced with all its files.
     """
     if not run.best_epoch:
         raise ValueError(f"{run.folder} has no finished epoch, so there is nothing to keep yet")
+    _refuse(run)
     before = records / name / "config.json"
     if before.exists() and differences(read_json(before), run.config):
         check_free(before, overwrite)
@@ -154,6 +165,16 @@ def keep(run, name, records=RECORDS, overwrite=False):
     return Run(records / name)
 
 
+def _refuse(run):
+    """Raise ValueError for a run that is damaged, or that saw PrivateTest before it was scored there."""
+    if problems := run.damaged():
+        raise ValueError(problems[0])
+    if run.leak:
+        raise ValueError(
+            f"{run.folder} {run.leak}: its scores are no test scores, so it is not kept or shipped"
+        )
+
+
 def accuracy(model, faces):
     """Return the share of faces that a model predicts right."""
     return float((predict(model, faces.images).argmax(1) == faces.labels).mean())
@@ -163,17 +184,18 @@ def model_card(run, name, model):
     """Return the card of a `Run`'s model as a dict of plain values."""
     config = run.config
     provenance = run.provenance
-    metrics = run.metrics
+    score = run.score("PrivateTest")
     return {
         "name": name,
         "model": config["model"],
         "recipe": config["recipe"]["name"],
         "epochs": {"trained": len(run.history), "best": run.best_epoch},
         "data": provenance["dataset"] | {"trained on faces": provenance["trained_on"]["faces"]},
-        "protocol": f"{_learnt_from(config)}, selected on {provenance['selected_on']}, PrivateTest scored "
-        f"{metrics['private_test_scored']} time(s)",
+        "protocol": f"{_learnt_from(config, provenance)}, selected on {provenance['selected_on']}, "
+        f"PrivateTest scored {run.metrics['private_test_scored']} time(s)",
+        "teachers": provenance.get("teachers", []),
         "selected on": {"usage": provenance["selected_on"], "accuracy": run.best_accuracy},
-        "PrivateTest": metrics["scores"]["PrivateTest"],
+        "PrivateTest": score,
         "built-in sample": {
             "accuracy": accuracy(model, draw_sample()),
             "meaning": "none: a check of the file",
@@ -183,16 +205,37 @@ def model_card(run, name, model):
         "seed": provenance["seed"],
         "versions": provenance["versions"],
         "use": list(USE),
-        "limits": list(LIMITS),
+        "limits": limits(score),
         "licence": LICENCE,
     }
 
 
-def _learnt_from(config):
+def _learnt_from(config, provenance):
     """What a run learnt from, in words."""
-    twins = " without twins of test faces" if config["recipe"].get("without_twins") else ""
+    asked = config["recipe"].get("without_twins", False)
+    without = provenance.get(
+        "without_twins", asked
+    )  # older records do not say whether all of them were known
+    twins = " without twins of test faces" if without else ""
+    if asked and not without:
+        twins = " without those twins of test faces that were known"
     teacher = f", taught by {config['teacher']}" if "teacher" in config else ""
     return f"trained on Training{twins}{teacher}"
+
+
+def limits(score):
+    """Return the sentences on what a model does badly, a list of str, from its `score` on PrivateTest."""
+    table = score["per_emotion"]
+    faces = sum(row["faces"] for row in table.values())
+    found = {name: row["recall"] for name, row in table.items() if row["recall"] is not None}
+    rare = min(table, key=lambda name: table[name]["faces"])
+    worst = min(found, key=found.get)
+    sentence = (
+        f"Its labels contradict each other and contain errors. Only {table[rare]['faces']} of the {faces:,} "
+        f"test faces are {rare}, and it finds {found.get(rare, 0):.0%} of them; what it misses most often is "
+        f"{worst}, {1 - found[worst]:.0%} of its faces."
+    )
+    return [*LIMITS[:2], sentence, *LIMITS[2:]]
 
 
 def in_words(card):
@@ -217,11 +260,14 @@ def in_words(card):
 
 def _scores_in_words(card):
     test = card["PrivateTest"]
+    chosen = card["selected on"]
     low, high = test["interval"]
+    free = test["accuracy_twin_free"]
+    free = "not known" if free is None else f"{free:.1%}"
     yield "## Scores\n"
     yield (
-        f"PublicTest, which chose the epoch: {card['selected on']['accuracy']:.1%}. PrivateTest: "
-        f"**{test['accuracy']:.1%}** [{low:.1%}, {high:.1%}], twin-free {test['accuracy_twin_free']:.1%}, "
+        f"{chosen['usage']}, which chose the epoch: {chosen['accuracy']:.1%}. PrivateTest: "
+        f"**{test['accuracy']:.1%}** [{low:.1%}, {high:.1%}], twin-free {free}, "
         f"macro-F1 {test['macro_f1']:.3f}, calibration error {test['calibration_error']:.3f}.\n"
     )
     yield "| emotion | precision | recall | F1 | faces |\n|---|---|---|---|---|"

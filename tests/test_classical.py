@@ -23,7 +23,7 @@ from fer_kit.studies.classical.baselines import (
     table,
 )
 from fer_kit.studies.classical.descriptors import Hog
-from fer_kit.training import records
+from fer_kit.training import folders
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def small_network(folder):
     """A finished run whose network is untrained."""
     import keras
 
-    run = records.begin(folder, {"model": "tiny", "recipe": {"name": "quick", "monitor": "val_accuracy"}})
+    run = folders.begin(folder, {"model": "tiny", "recipe": {"name": "quick", "monitor": "val_accuracy"}})
     words = {"selected_on": "PublicTest", "device": "CPU", "precision": "float32", "profile": "smoke"}
     (folder / "provenance.json").write_text(json.dumps(words | {"dataset": {"source": "sample"}}))
     row = {"val_accuracy": [0.5], "seconds": [1.0]}

@@ -1,5 +1,6 @@
 """Loading: the same faces from every form of the dataset, and clear words for every bad one."""
 
+import os
 import shutil
 import struct
 import zipfile
@@ -79,6 +80,38 @@ def test_second_load_comes_from_the_cache_until_the_file_changes(archive, folder
     cv2.imwrite(str(folder / "train/happy/Training_9.png"), np.full((48, 48), 7, np.uint8))
     assert len(load_faces(pack(folder, archive))) == len(first) + 1
     assert len(list((tmp_path / "cache").glob("*.npz"))) == 1, "the cache of the file's former state stays"
+
+
+@pytest.mark.parametrize("kind", ["zip", "zip with a comment", "csv"])
+def test_a_file_of_the_same_size_and_date_is_not_the_same(archive, faces, tmp_path, kind):
+    path = archive if kind != "csv" else tmp_path / "fer2013.csv"
+
+    def write(images):
+        if kind == "csv":
+            rows = [f"3,{' '.join(map(str, image.ravel()))},Training" for image in images]
+            path.write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n")
+            return
+        with zipfile.ZipFile(path, "w") as new:
+            for usage in ("train", "test"):
+                for emotion in EMOTIONS:
+                    for number, image in enumerate(images):
+                        bmp = cv2.imencode(".bmp", image)[1].tobytes()
+                        name = "PublicTest" if usage == "test" else "Training"
+                        new.writestr(f"{usage}/{emotion}/{name}_{number}.bmp", bmp)
+            new.comment = b"PK" if "comment" in kind else b""
+
+    dark = np.full((2, 48, 48), 100, np.uint8)
+    dark[1] += 1
+    write(dark)
+    before = load_faces(path, allow_missing=True)
+    state = path.stat()
+    write(dark + 10)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert path.stat().st_size == state.st_size
+    after = load_faces(path, allow_missing=True)
+    assert after.images.min() == before.images.min() + 10
+    write(dark)
+    assert load_faces(path, allow_missing=True).fingerprint == before.fingerprint
 
 
 def test_unwritable_cache_is_no_obstacle(archive, tmp_path, monkeypatch):

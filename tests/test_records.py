@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from fer_kit.models import pretrained
-from fer_kit.runtime.files import replacing
-from fer_kit.training import records
+from fer_kit.runtime.files import read_json, replacing, write_json
+from fer_kit.training import folders, records
+from fer_kit.training.recipes import differences
 from fer_kit.training.records import Run
 from maintain.ship import keep
 
@@ -18,12 +19,10 @@ from maintain.ship import keep
 def run(tmp_path):
     """A finished record of two epochs without a model."""
     recipe = {"name": "quick", "monitor": "val_accuracy"}
-    run = records.begin(tmp_path / "run", {"model": "small", "recipe": recipe, "seed": 0})
+    run = folders.begin(tmp_path / "run", {"model": "small", "recipe": recipe, "seed": 0})
     provenance = {"selected_on": "PublicTest", "device": "a CPU", "precision": "float32", "profile": "smoke"}
-    records.write_json(
-        run.folder / "provenance.json", provenance | {"dataset": {"source": "built-in sample"}}
-    )
-    records.write_json(run.folder / "metrics.json", run.metrics | {"status": "finished"})
+    write_json(run.folder / "provenance.json", provenance | {"dataset": {"source": "built-in sample"}})
+    write_json(run.folder / "metrics.json", run.metrics | {"status": "finished"})
     rows = {"val_accuracy": [0.2, 0.5, 0.5], "val_loss": [1.9, 1.8, 1.7], "seconds": [60.0, 60.0, 60.0]}
     pd.DataFrame(rows, index=pd.RangeIndex(1, 4, name="epoch")).to_csv(run.folder / "history.csv")
     return run
@@ -51,18 +50,20 @@ def test_a_record_says_in_one_line_what_came_out(run):
 
 def test_the_monitor_of_the_recipe_chooses_the_best_epoch(run):
     config = run.config | {"recipe": {"name": "quick", "monitor": "val_loss"}}
-    records.write_json(run.folder / "config.json", config)
+    write_json(run.folder / "config.json", config)
     assert run.best_epoch == 3
 
 
-def test_every_look_at_private_test_is_counted_and_the_first_stays(run):
-    run.add_scores("PublicTest", {"accuracy": 0.4})
-    run.add_scores("PrivateTest", {"accuracy": 0.5})
-    run.add_scores("PrivateTest", {"accuracy": 0.6})
+def test_every_look_at_private_test_is_counted_and_every_score_stays(run):
+    one = {"usage": "PrivateTest", "faces": 9, "accuracy": 0.5, "private_test": 9, "weights": "a"}
+    run.add_score(one)
+    run.add_score(one | {"augment": "flip", "accuracy": 0.6})
+    run.add_score(one | {"accuracy": 0.4})
+    run.add_scores("errors", {"young": 1})
     metrics = Run.open(run.folder).metrics
-    assert metrics["private_test_scored"] == 2
-    assert metrics["scores"]["PrivateTest"] == {"accuracy": 0.5}
-    assert metrics["scores"]["PrivateTest (2)"] == {"accuracy": 0.6}
+    assert metrics["private_test_scored"] == 3
+    assert [score.get("accuracy") for score in metrics["scores"].values()] == [0.5, 0.6, None]
+    assert run.score("PrivateTest")["accuracy"] == 0.5 and run.score("PublicTest") is None
 
 
 def test_a_folder_without_a_record_is_named(tmp_path):
@@ -71,7 +72,7 @@ def test_a_folder_without_a_record_is_named(tmp_path):
 
 
 def test_an_epoch_that_was_not_saved_is_not_in_the_history(run):
-    records.write_json(run.folder / "metrics.json", run.metrics | {"status": "unfinished"})
+    write_json(run.folder / "metrics.json", run.metrics | {"status": "unfinished"})
     assert run.history.empty and run.best_epoch is None
     np.savez(run.folder / "state.npz", about=json.dumps({"epoch": 2}))
     assert list(run.history.index) == [1, 2]
@@ -142,21 +143,21 @@ def test_a_damaged_json_file_is_named(run):
 
 def test_a_failed_write_leaves_the_file_as_it_was(tmp_path):
     path = tmp_path / "kept.json"
-    records.write_json(path, {"old": 1})
+    write_json(path, {"old": 1})
     with pytest.raises(KeyboardInterrupt), replacing(path) as file:
         file.write(b"half")
         raise KeyboardInterrupt
-    assert records.read_json(path) == {"old": 1}
+    assert read_json(path) == {"old": 1}
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_differences_are_said_in_words():
     old = {"model": "a", "recipe": {"epochs": 4, "mixup": 0.0}, "faces": "x"}
     new = {"model": "a", "recipe": {"epochs": 9, "mixup": 0.0}, "seed": 1, "faces": "x"}
-    assert records.differences(old, new) == ["recipe epochs was 4, now 9", "seed was not given, now 1"]
-    assert records.differences(old, old) == []
+    assert differences(old, new) == ["recipe epochs was 4, now 9", "seed was not given, now 1"]
+    assert differences(old, old) == []
     without = {"variant": {"augment": None}}
-    assert records.differences({"variant": {}}, without) == ["variant augment was not given, now None"]
+    assert differences({"variant": {}}, without) == ["variant augment was not given, now None"]
 
 
 def files_of(folder):
@@ -175,7 +176,7 @@ def test_a_run_that_retrain_replaces_is_kept_beside_it(run, capsys):
     before = files_of(run.folder)
     (run.folder / "notes.txt").write_text("mine")
     for count in (1, 2):
-        records.begin(run.folder, config | {"seed": count}, retrain=True)
+        folders.begin(run.folder, config | {"seed": count}, retrain=True)
         aside = run.folder.with_name(f"run-replaced-{count}")
         assert str(aside) in capsys.readouterr().out
         assert files_of(run.folder).keys() == {"config.json", "notes.txt"}
@@ -186,8 +187,8 @@ def test_a_run_that_retrain_replaces_is_kept_beside_it(run, capsys):
 
 @pytest.mark.parametrize("status", ["unfinished", "interrupted"])
 def test_a_run_of_which_no_epoch_finished_leaves_nothing_beside_it(run, status):
-    records.write_json(run.folder / "metrics.json", run.metrics | {"status": status})
-    records.begin(run.folder, run.config | {"seed": 9}, retrain=True)
+    write_json(run.folder / "metrics.json", run.metrics | {"status": status})
+    folders.begin(run.folder, run.config | {"seed": 9}, retrain=True)
     assert [path.name for path in run.folder.parent.iterdir()] == ["run"]
 
 
@@ -203,24 +204,24 @@ def test_files_that_no_run_left_are_not_touched(tmp_path, name, config, retrain)
         (tmp_path / "config.json").write_text(config)
     before = files_of(tmp_path)
     with pytest.raises(FileExistsError, match=f"{name}.*is no run record.*another folder"):
-        records.begin(tmp_path, {"model": "a", "recipe": {}}, retrain)
+        folders.begin(tmp_path, {"model": "a", "recipe": {}}, retrain)
     assert files_of(tmp_path) == before
 
 
 @pytest.mark.parametrize("gone", ["metrics.json", "state.npz"])
 def test_a_trained_run_that_lost_a_file_is_not_trained_anew_unasked(run, gone):
     config = trained(run)
-    records.write_json(run.folder / "metrics.json", run.metrics | {"status": "interrupted"})
+    write_json(run.folder / "metrics.json", run.metrics | {"status": "interrupted"})
     np.savez(run.folder / "state.npz", about=json.dumps({"epoch": 2}))
-    assert records.begin(run.folder, config).best_epoch  # whole, it is resumed
+    assert folders.begin(run.folder, config).best_epoch  # whole, it is resumed
     if gone == "metrics.json":  # of a finished one
         (run.folder / "state.npz").unlink()
     (run.folder / gone).unlink()
     before = files_of(run.folder)
     with pytest.raises(ValueError, match="of a trained run.*is gone.*retrain=True"):
-        records.begin(run.folder, config)
+        folders.begin(run.folder, config)
     assert files_of(run.folder) == before
-    records.begin(run.folder, config, retrain=True)
+    folders.begin(run.folder, config, retrain=True)
     assert files_of(run.folder.with_name("run-replaced-1")) == before
 
 
@@ -228,8 +229,8 @@ def test_a_damaged_config_is_named_and_can_be_replaced(run):
     config = trained(run)
     (run.folder / "config.json").write_text('{"model": ')
     with pytest.raises(ValueError, match="config.json is damaged"):
-        records.begin(run.folder, config)
-    records.begin(run.folder, config, retrain=True)
+        folders.begin(run.folder, config)
+    folders.begin(run.folder, config, retrain=True)
     assert (run.folder.with_name("run-replaced-1") / "best.keras").exists()
 
 
@@ -241,10 +242,11 @@ def test_keep_copies_the_small_files_alone(run, tmp_path):
 
 
 def test_keep_replaces_another_runs_record_only_when_asked_and_then_wholly(run, tmp_path):
-    (run.folder / "private.npz").write_bytes(b"of the first run")
+    arrays = {name: np.zeros(1) for name in ("probabilities", "labels", "usage", "files")}
+    np.savez(run.folder / "private.npz", **arrays)
     kept = keep(run, "quick", tmp_path / "records")
     assert keep(run, "quick", tmp_path / "records").folder == kept.folder
-    records.write_json(run.folder / "config.json", run.config | {"seed": 9})
+    write_json(run.folder / "config.json", run.config | {"seed": 9})
     (run.folder / "private.npz").unlink()
     before = files_of(kept.folder)
     with pytest.raises(FileExistsError, match="config.json is there already.*overwrite=True"):
@@ -255,7 +257,7 @@ def test_keep_replaces_another_runs_record_only_when_asked_and_then_wholly(run, 
 
 
 def test_keep_refuses_a_run_that_has_nothing_to_keep(run, tmp_path):
-    records.write_json(run.folder / "metrics.json", run.metrics | {"status": "unfinished"})
+    write_json(run.folder / "metrics.json", run.metrics | {"status": "unfinished"})
     with pytest.raises(ValueError, match="no finished epoch"):
         keep(run, "quick", tmp_path / "records")
 

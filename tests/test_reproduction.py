@@ -92,6 +92,21 @@ def test_a_run_that_has_not_finished_is_no_result(records):
     assert result_table(records).record["hejslet-light"] == "long-1"
 
 
+def test_a_damaged_record_and_one_that_saw_private_test_block_no_other(records):
+    whole = result_table(records).loc["hejslet-light"]
+    write_record(records / "peeked", "hejslet-light", "hejslet", 9, [0.9], 0.9)
+    about = json.loads((records / "peeked" / "provenance.json").read_text())
+    write_json(records / "peeked" / "provenance.json", about | {"selected_on": "PublicTest + PrivateTest"})
+    for name, part in (("cut", "metrics.json"), ("list", "provenance.json"), ("gap", "history.csv")):
+        write_record(records / name, "hejslet-light", "hejslet", 9, [0.9, 0.8], 0.9)
+        path = records / name / part
+        path.write_text("[1]" if name == "list" else path.read_text().replace("\n1,", "\n3,")[:-20])
+    with pytest.warns(UserWarning, match="left out of the results") as told:
+        assert result_table(records).loc["hejslet-light"].equals(whole)
+    named = " ".join(str(one.message) for one in told)
+    assert all(f"{name}" in named for name in ("peeked was selected on PrivateTest", "cut", "list", "gap"))
+
+
 def test_the_vote_is_the_mean_of_the_kits_networks_that_publictest_chose(records):
     assert kit_vote(records) == []
     members, row = kit_vote(), result_table().loc["kit-vote"]

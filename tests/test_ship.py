@@ -13,7 +13,7 @@ from fer_kit.models import pretrained
 from fer_kit.models.zoo import build
 from fer_kit.runtime.files import write_json
 from maintain import ship as shipping
-from maintain.ship import accuracy, ship
+from maintain.ship import accuracy, limits, ship
 
 
 @pytest.fixture
@@ -65,6 +65,29 @@ def test_the_card_tells_what_a_run_learnt_from(run, faces, tmp_path):
     write_json(run / "config.json", config | {"recipe": recipe, "teacher": "big, weights 0123"})
     page = ship(run, "tiny", faces, tmp_path / "weights").with_suffix(".md").read_text()
     assert "trained on Training without twins of test faces, taught by big, weights 0123, selected on" in page
+
+
+def test_a_sentence_of_a_card_is_as_its_numbers():
+    for name in pretrained.shipped():
+        card = pretrained.card(name)
+        table = card["PrivateTest"]["per_emotion"]
+        (sentence,) = [text for text in card["limits"] if "disgust" in text]
+        assert f"{table['disgust']['recall']:.0%} of them" in sentence and card["limits"] == limits(
+            card["PrivateTest"]
+        )
+        worst = min(table, key=lambda emotion: table[emotion]["recall"])
+        assert f"{worst}, {1 - table[worst]['recall']:.0%}" in sentence
+    rows = {"happy": {"recall": 0.2, "faces": 90}, "sad": {"recall": None, "faces": 0}}
+    assert "0 of the 90 test faces are sad, and it finds 0%" in limits({"per_emotion": rows})[2]
+
+
+def test_a_card_of_another_file_is_refused(run, faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "WEIGHTS", tmp_path / "weights")
+    path = ship(run, "tiny", faces, tmp_path / "weights")
+    assert pretrained.load_pretrained("tiny").about["emotions"] == list(faces.names)
+    build("zhao-sepconv").save(path)
+    with pytest.raises(ValueError, match="tiny.keras is damaged, or not the file that its card describes"):
+        pretrained.load_pretrained("tiny")
 
 
 def test_what_cannot_be_shipped(run, faces, tmp_path):

@@ -17,13 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fer_kit.data.loading import load_faces
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.models.layers import precision_of
 from fer_kit.runtime import devices
 from fer_kit.runtime.locks import locked
 from fer_kit.studies import common
 from fer_kit.training import callbacks, loop
-from fer_kit.training.batches import Batches
+from fer_kit.training.batches import Batches, learned_facts
 from fer_kit.training.learning_rate import find_learning_rate
 from fer_kit.training.recipes import RECIPES, Recipe, find_recipe, make_optimiser
 
@@ -257,11 +258,11 @@ def test_memory_that_runs_out_gives_advice(few, tmp_path, monkeypatch):
 
 def test_a_folder_with_another_run_is_refused(few, tmp_path):
     asked = {"model": "kit-small", "recipe": asdict(QUICK), "seed": 0}
-    loop.records.begin(tmp_path, asked)
+    loop.folders.begin(tmp_path, asked)
     with pytest.raises(ValueError, match="model was kit-small, now kit-best.*retrain=True"):
-        loop.records.begin(tmp_path, asked | {"model": "kit-best"})
+        loop.folders.begin(tmp_path, asked | {"model": "kit-best"})
     with pytest.raises(ValueError, match="recipe epochs was 4, now 9; seed was 0, now 1"):
-        loop.records.begin(tmp_path, asked | {"recipe": asdict(replace(QUICK, epochs=9)), "seed": 1})
+        loop.folders.begin(tmp_path, asked | {"recipe": asdict(replace(QUICK, epochs=9)), "seed": 1})
 
 
 def states():
@@ -302,7 +303,7 @@ def test_the_state_of_another_model_is_refused(few, tmp_path, monkeypatch):
     fit(few, tmp_path / "run", model=small_model(plain=True))
     monkeypatch.undo()
     with monkeypatch.context() as blind:
-        blind.setattr(loop.records, "differences", lambda old, new: [])
+        blind.setattr(loop.folders, "differences", lambda old, new: [])
         with pytest.raises(ValueError, match="state of another model"):
             fit(few, tmp_path / "run", RICH)
     (tmp_path / "run/state.npz").write_bytes(b"PK cut off")
@@ -331,6 +332,23 @@ def test_private_test_is_touched_only_on_purpose_and_then_recorded(few, tmp_path
     run = fit(few, tmp_path / "run", model=small_model(plain=True), epochs=1, validation=private)
     assert run.provenance["selected_on_private_test"]
     assert run.provenance["selected_on"] == "PrivateTest"
+
+
+def test_twins_of_fer2013s_test_faces_are_known_without_them(real_archive):
+    real = load_faces(real_archive)
+    for here in (real.training, real.training.join(real.public_test), real[real.usage != "PublicTest"]):
+        learnt, _ = loop.choose_faces(here, real.public_test[:3], without_twins=True)
+        assert len(learnt) == 28709 - 703
+    told = learned_facts(here, learnt, without_twins=True)
+    assert told["without_twins"] and told["trained_on"]["test_faces"] == 0
+    leaked = learnt.join(replace(real.private_test[:99], usage="Training"))
+    assert learned_facts(real, leaked, False)["trained_on"]["test_faces"] > 80
+
+
+def test_twins_that_nobody_can_know_are_no_fact(few):
+    with pytest.warns(UserWarning, match="twins among PrivateTest cannot be left out"):
+        learnt, _ = loop.choose_faces(few, without_twins=True)
+    assert not learned_facts(few, learnt, without_twins=True)["without_twins"]
 
 
 def test_twins_are_left_out_by_recipes_that_say_so(few, tmp_path):

@@ -8,6 +8,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -50,6 +51,9 @@ def few():
     faces = draw_sample(700)
     return faces.training.sample(64).join(faces.public_test.sample(40))
 
+
+HELPER = {"rate": lambda: 0.1, "number": 0.1}
+"""What functions that build networks read from outside."""
 
 SPACE = {
     "learning_rate": optuna.distributions.FloatDistribution(1e-4, 1, log=True),
@@ -286,6 +290,29 @@ def test_another_study_in_the_same_folder_is_refused(few, searched, gridded):
         tuning.grid(toy, few, QUICK, BATCHES, gridded, epochs=2, seed=5)
     with pytest.raises(ValueError, match="space learning_rate was FloatDistribution.*, now not given"):
         tuning.grid(toy, few, QUICK, {"dropout": [0.5]}, searched, epochs=3)
+
+
+@pytest.mark.parametrize("change", ["helper", "constant", "default", "closure", "partial"])
+def test_a_function_whose_source_is_the_same_but_not_what_it_builds_is_refused(
+    few, tmp_path, monkeypatch, change
+):
+    rate = 0.1
+
+    def light(emotions, dropout=0.1):
+        own = {"helper": HELPER["rate"](), "constant": HELPER["number"], "closure": rate}
+        return toy(emotions, own.get(change, dropout))
+
+    offered = partial(light, dropout=0.1) if change == "partial" else light
+    space = {"batch_size": [64]}
+    assert len(tuning.grid(offered, few, QUICK, space, tmp_path)) == 1
+    assert len(tuning.grid(offered, few, QUICK, space, tmp_path)) == 1
+    monkeypatch.setitem(HELPER, "rate", lambda: 0.6)
+    monkeypatch.setitem(HELPER, "number", 0.6)
+    rate = 0.6
+    light.__defaults__ = (0.6,)
+    offered = partial(light, dropout=0.6) if change == "partial" else light
+    with pytest.raises(ValueError, match="what light builds has changed"):
+        tuning.grid(offered, few, QUICK, space, tmp_path)
 
 
 def test_a_function_that_has_changed_is_refused(few, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,11 @@ from fer_kit.data.faceset import FaceSet
 from fer_kit.data.layout import missing_emotions, read_faces, read_layout
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.runtime import settings
+from fer_kit.runtime.files import file_digest
 from fer_kit.runtime.names import by_door
+
+LONGEST_END = 22 + 65535
+"""Bytes that the end of a zip archive may have behind its list of entries: a record and a comment."""
 
 CACHE_VERSION = 2
 """Counted up whenever the same file would be read differently, so that old caches are not used."""
@@ -139,12 +144,30 @@ def _complete(faces, allow_missing):
 
 
 def _cache_file(path):
-    """Where a file's faces are cached: the name changes when the file does."""
-    where = path.resolve()
-    state = path.stat()
-    version = f"{CACHE_VERSION} {state.st_size} {state.st_mtime_ns}"
-    digest = [hashlib.sha256(text.encode()).hexdigest()[:12] for text in (str(where), version)]
+    """Where a file's faces are cached: the name changes when its content does."""
+    version = f"{CACHE_VERSION} {content_digest(path)}"
+    digest = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in (str(path.resolve()), version)]
     return settings.cache_dir() / f"{path.stem}-{digest[0]}-{digest[1]}.npz"
+
+
+def content_digest(path):
+    """Return a digest that changes with the content of a file, 64 hexadecimal digits.
+
+    Of a zip archive its list of entries is read, which has a checksum (CRC-32) of each, of anything else all.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - LONGEST_END))
+        end = file.read()
+        place = end.rfind(b"PK\5\6")
+        if place < 0 or len(end) < place + 20:
+            return file_digest(path)
+        length, start = struct.unpack_from("<2I", end, place + 12)
+        whole = size - len(end) + place
+        if start + length != whole:  # a zip64 archive, or one behind something else
+            return file_digest(path)
+        file.seek(start)
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def _store(faces, target):

@@ -1,6 +1,6 @@
 """The result of an evaluation: `Scores`, and what several of them say together."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -8,6 +8,9 @@ import pandas as pd
 
 from fer_kit.data.faceset import SIZE, FaceSet
 from fer_kit.evaluation import metrics
+
+TOLERANCE = 2e-2
+"""How far probabilities may be from adding up to 1, and below 0: bfloat16 and five decimals round them."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -17,7 +20,8 @@ class Scores:
     `scored` the faces, labels numbered in the model's emotions; `predictions` float (N, K), probabilities
     that add up to 1; `usage` what was asked for; `twins` bool (N,), which faces have a pixel-identical
     twin that the model may have been trained on, None when not known; `left_out` faces per emotion that the
-    model does not know; `augment` how the views were averaged.
+    model does not know; `augment` how the views were averaged; `about` what identifies the model and the
+    faces that twins were looked for in, as plain values, see `as_json`.
     """
 
     scored: FaceSet
@@ -26,19 +30,23 @@ class Scores:
     twins: np.ndarray | None = None
     left_out: dict | None = None
     augment: str | None = None
+    about: dict = field(default_factory=dict)
 
     def __post_init__(self):
         wanted = (len(self.scored), len(self.scored.names))
         if self.predictions.shape != wanted:
             raise ValueError(f"predictions must be {wanted} (faces, emotions), not {self.predictions.shape}")
+        check_probabilities(self.predictions, self.scored.files)
 
     def __repr__(self):
         low, high = self.interval
         which = f"all {self.faces:,}" if self.usage == "all" else f"{self.faces:,} {self.usage}"
-        free = "" if self.twins is None else f", twin-free {self.accuracy_twin_free:.2%}"
+        free = self.accuracy_twin_free
+        free = "" if free is None else f", twin-free {free:.2%}"
+        leak = f"; the model {self.about['leak']}" if self.about.get("leak") else ""
         return (
             f"accuracy {self.accuracy:.2%} [{low:.1%}, {high:.1%}]{free}, macro-F1 {self.macro_f1:.3f} "
-            f"on {which} faces of {self.scored.source or 'memory'}"
+            f"on {which} faces of {self.scored.source or 'memory'}{leak}"
         )
 
     @property
@@ -109,7 +117,12 @@ class Scores:
         return metrics.calibration_error(self.calibration)
 
     def as_json(self):
-        """Return all numbers as plain lists, dicts, floats and ints; predictions are not among them."""
+        """Return all numbers as plain lists, dicts, floats and ints; predictions are not among them.
+
+        Also what they are numbers of: `dataset` and its fingerprint, `usage`, `private_test` how many of the
+        faces are PrivateTest, `augment`, `weights` the digest of the model's weights, `twins_from` the
+        fingerprint of the faces that twins were looked for in, and `leak` what the model saw of PrivateTest.
+        """
         table = self.per_emotion.astype(object).where(self.per_emotion.notna(), None)
         return {
             "accuracy": self.accuracy,
@@ -127,7 +140,9 @@ class Scores:
             "usage": self.usage,
             "augment": self.augment,
             "dataset": {"source": str(self.scored.source), "fingerprint": self.scored.fingerprint},
+            "private_test": int((self.scored.usage == "PrivateTest").sum()),
             "notes": [note.text for note in self.scored.notes],
+            **self.about,
         }
 
 
@@ -135,7 +150,8 @@ def recorded_scores(run, usage=None):
     """Return the `Scores` that a finished `Run` was recorded with; no face is looked at again.
 
     They are those on the faces that selected it, or on PrivateTest, with their twins, where `usage` says so.
-    A record holds no images: those of `scored` are black. Raises ValueError when PrivateTest was not scored.
+    A record holds no images: those of `scored` are black. Raises ValueError when PrivateTest was not scored,
+    and when the predictions are not those of the score in the record.
     """
     stored = run.private_predictions if usage == "PrivateTest" else run.predictions
     if stored is None:
@@ -144,7 +160,34 @@ def recorded_scores(run, usage=None):
     names = tuple(run.provenance["emotions"])
     black = np.broadcast_to(np.uint8(0), (len(labels), SIZE, SIZE))
     faces = FaceSet(black, labels, stored["usage"], names, stored["files"], run.source)
-    return Scores(faces, stored["probabilities"], str(stored["usage"][0]), stored.get("twins"))
+    of_usage = str(stored["usage"][0])
+    about = {"leak": run.leak} if run.leak else {}
+    scores = Scores(faces, stored["probabilities"], of_usage, stored.get("twins"), about=about)
+    told = run.score(of_usage)
+    # Rounded to five decimals, two of a face's probabilities may have become equal.
+    if told and abs(told["accuracy"] - scores.accuracy) > 1e-3:
+        raise ValueError(
+            f"{run.folder}: the recorded accuracy on {of_usage} is {told['accuracy']:.4f}, that of the "
+            f"recorded predictions {scores.accuracy:.4f}; one of them is damaged"
+        )
+    return scores
+
+
+def check_probabilities(predictions, faces):
+    """Raise ValueError, naming the first of the `faces`, unless all rows of `predictions` are probabilities.
+
+    They lie between 0 and 1 and add up to 1, to within what bfloat16 keeps.
+    """
+    finite = np.isfinite(predictions).all(1)
+    fits = finite & (predictions >= -TOLERANCE).all(1)
+    fits &= np.abs(np.where(finite, predictions.sum(1), 0) - 1) <= TOLERANCE
+    if not fits.all():
+        first = np.flatnonzero(~fits)[0]
+        row = ", ".join(f"{value:.3g}" for value in predictions[first])
+        raise ValueError(
+            f"the outputs for {faces[first]} are {row}: no probabilities, which lie between 0 and 1 and "
+            "add up to 1. End the network with a softmax; if it has one, its weights are damaged"
+        )
 
 
 def select(candidates):
@@ -154,13 +197,16 @@ def select(candidates):
         candidates: A dict of name to `Scores`.
 
     Raises:
-        ValueError: When any was scored on PrivateTest: what is selected on is no longer a test set.
+        ValueError: When any was scored on PrivateTest, or is of a model that was selected there or learned
+            from it: what is selected on is no longer a test set.
     """
-    private = [name for name, scores in candidates.items() if (scores.scored.usage == "PrivateTest").any()]
-    if private:
-        raise ValueError(
-            f"{private[0]} was scored on PrivateTest; select on PublicTest, then score PrivateTest once"
-        )
+    for name, scores in candidates.items():
+        if (scores.scored.usage == "PrivateTest").any():
+            raise ValueError(
+                f"{name} was scored on PrivateTest; select on PublicTest, then score PrivateTest once"
+            )
+        if leak := scores.about.get("leak"):
+            raise ValueError(f"{name} {leak}: leave it out, or there is no test set for what is selected")
     return max(candidates, key=lambda name: candidates[name].accuracy)
 
 
@@ -223,7 +269,9 @@ def vote(members):
         ValueError: When they are not of the same faces, or not of the same emotions in the same order.
     """
     _same_faces(members)
-    return replace(members[0], predictions=ensemble([member.predictions for member in members]))
+    leaks = {member.about["leak"] for member in members if member.about.get("leak")}
+    about = {"leak": " and ".join(sorted(leaks))} if leaks else {}
+    return replace(members[0], predictions=ensemble([member.predictions for member in members]), about=about)
 
 
 def _same_faces(several):

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from fer_kit.data.emotions import EMOTIONS, USAGES, emotion_of
-from fer_kit.evaluation.scores import Scores
+from fer_kit.evaluation.scores import Scores, check_probabilities
 from fer_kit.models.contract import check_from_elsewhere, check_names
+from fer_kit.models.layers import weights_digest
 from fer_kit.runtime.names import by_door
-from fer_kit.training.records import emotions_of, open_model, write_predictions
+from fer_kit.training.batches import plain_faces
+from fer_kit.training.parts import is_plain, write_predictions
+from fer_kit.training.records import emotions_of, open_model
 
 SHIFT = 2
 """How far the shifted views of ten-crop lie from the centre, in pixels."""
@@ -31,8 +34,8 @@ def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None
         augment: Test-time augmentation, None, "flip" or "ten-crop"; see `predict`.
         twins_from: The faces that the model was trained on, by default the Training faces of `faces`.
         names: The model's emotions in the order of its outputs. They are needed for a file that does not say
-            them; a run and a network of `models.build` do. Of a Keras model in memory it is assumed that it
-            has the emotions of the faces, or the seven, or six without disgust.
+            them; a run, its best.keras and a network of `models.build` do. Of a Keras model in memory it is
+            assumed that it has the seven, the emotions of the faces, or six without disgust, and said.
         batch_size: How many faces are predicted at once.
 
     Returns:
@@ -51,16 +54,22 @@ def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None
     scored, columns, left_out = match_emotions(part, names)
     if run is None:
         check_from_elsewhere(network, scored)
-    predictions = predict(network, scored.images, augment, batch_size)[:, columns]
-    predictions /= np.maximum(predictions.sum(1, keepdims=True), 1e-12)
+    predictions = _scaled(predict(network, scored.images, augment, batch_size)[:, columns])
+    about = {"weights": weights_digest(network)}
+    if leak := getattr(network, "about", {}).get("leak"):
+        about["leak"] = leak
+    if twins_from is None and usage in ("PublicTest", "PrivateTest") and (faces.usage == "Training").any():
+        twins_from = faces.training
     twins = None
     if twins_from is not None:
         twins = scored.has_twin_in(twins_from)
-    elif usage in ("PublicTest", "PrivateTest") and (faces.usage == "Training").any():
-        twins = scored.has_twin_in(faces.training)
-    scores = Scores(scored, predictions, usage, twins, left_out, augment)
+        about["twins_from"] = plain_faces(twins_from).fingerprint
+    scores = Scores(scored, predictions, usage, twins, left_out, augment, about)
     if run is not None and (scored.usage == "PrivateTest").any():
-        record_private_score(run, scores)
+        try:
+            record_private_score(run, scores)
+        except ValueError as error:
+            warnings.warn(f"the score could not be recorded: {error}", stacklevel=2)
     return scores
 
 
@@ -80,30 +89,59 @@ def predict(model, images, augment=None, batch_size=256):
         float32 (N, K), rows that add up to 1.
 
     Raises:
-        ValueError: For an unknown `augment`.
+        ValueError: For an unknown `augment`, and for outputs that are no probabilities, naming the face.
     """
     if augment not in VIEWS:
         raise ValueError(f"no test-time augmentation {augment!r}; there are {', '.join(map(repr, VIEWS))}")
-    views = VIEWS[augment](images)
-    total = sum(model.predict(view[..., None], batch_size=batch_size, verbose=0) for view in views)
+    total = 0
+    for view in VIEWS[augment](images):
+        answers = np.asarray(model.predict(view[..., None], batch_size=batch_size, verbose=0), np.float32)
+        check_probabilities(answers, [f"face {number}" for number in range(len(images))])
+        total = total + answers
     return np.asarray(total / total.sum(1, keepdims=True), np.float32)
 
 
 def record_private_score(run, scores):
     """Write `scores` into the metrics.json of a `Run`, which counts how often PrivateTest was scored.
 
-    The first predictions are kept beside it, so that figures need not score again. Warns from the second
-    time on: scoring again and again is a way of selecting.
+    The predictions of `Run.score("PrivateTest")` are kept beside it, so that figures need not score again.
+    Warns from the second time on: scoring again and again is a way of selecting. Warns, too, when the model
+    was selected there or learned from it.
     """
-    run.add_scores("PrivateTest", scores.as_json())
-    if run.private_predictions is None and (scores.usage, scores.augment) == ("PrivateTest", None):
-        twins = {} if scores.twins is None else {"twins": scores.twins}
-        write_predictions(run.folder / "private.npz", scores.scored, scores.predictions, **twins)
+    numbers = scores.as_json()
+    if is_plain(numbers, run.provenance, run.weights, "PrivateTest"):
+        _keep_predictions(run, scores)
+    run.add_score(numbers)
+    if leak := numbers.get("leak"):
+        warnings.warn(f"{run.folder} {leak}: its score there is no test score", stacklevel=3)
     times = run.metrics["private_test_scored"]
     if times > 1:
         warnings.warn(
-            f"{run.folder}: PrivateTest was scored {times} times; report the first score", stacklevel=3
+            f"{run.folder}: PrivateTest was scored {times} times; report the plain score alone", stacklevel=3
         )
+
+
+def _keep_predictions(run, scores):
+    """Keep the predictions of a plain PrivateTest score, unless better ones are kept: those with twins."""
+    kept = run.private_predictions
+    training = run.provenance.get("usages", {}).get("Training", {}).get("fingerprint")
+    twins_known = scores.twins is not None and training in (None, scores.about["twins_from"])
+    if kept is not None and ("twins" in kept or not twins_known):
+        return
+    path = run.folder / "private.npz"
+    path.unlink(missing_ok=True)
+    run.write_metrics(run.metrics, changed=[path.name])  # killed before the next line, it is as if never kept
+    about = {"weights": np.array(scores.about["weights"])}
+    if twins_known:
+        about["twins"] = scores.twins
+    write_predictions(path, scores.scored, scores.predictions, **about)
+
+
+def _scaled(predictions):
+    """Return probabilities of some of the outputs, scaled to add up to 1; without any left all are alike."""
+    total = predictions.sum(1, keepdims=True)
+    alike = np.float32(1 / predictions.shape[1])
+    return np.where(total > 0, predictions / np.where(total > 0, total, 1), alike)
 
 
 def _flips(images):
@@ -161,15 +199,23 @@ def _part(faces, usage):
 
 
 def _assumed(model, network, faces):
-    """Return the likeliest emotions of a Keras model in memory, None for anything else."""
+    """Return the likeliest emotions of a Keras model in memory, None for anything else; says its guess."""
     if isinstance(model, (str, Path)):
         return None
     outputs = network.output_shape[-1]
     without_disgust = tuple(name for name in EMOTIONS if name != "disgust")
     for names in (EMOTIONS, faces.names, without_disgust):
         if len(names) == outputs:
-            return names
-    raise ValueError(
-        f"{network.name} has {outputs} outputs, the faces {len(faces.names)} emotions; "
-        "say which emotions the outputs stand for: names=(...)"
-    )
+            break
+    else:
+        raise ValueError(
+            f"{network.name} has {outputs} outputs, the faces {len(faces.names)} emotions; "
+            f"say which emotions the outputs stand for: names=(...)"
+        )
+    if names != EMOTIONS:
+        warnings.warn(
+            f"{network.name} does not say which emotions its {outputs} outputs stand for; taken for "
+            f"{', '.join(names)}. Say it with names=(...)",
+            stacklevel=3,
+        )
+    return names

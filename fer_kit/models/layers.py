@@ -1,7 +1,12 @@
-"""The layers of a model at any depth: all of them, one by its name, their precision, behind another input."""
+"""The layers of a model at any depth, their precision, what identifies them; another input before them."""
+
+import hashlib
+import json
+import re
 
 import keras
 
+from fer_kit.models.portable import without_newer
 from fer_kit.runtime.names import unknown
 
 
@@ -35,3 +40,42 @@ def precision_of(model):
     holding = [layer for layer in all_layers(model) if layer.weights]  # where all layers are frozen
     policies = [layer.dtype_policy.name for layer in learning or holding]
     return max(set(policies), key=policies.count) if policies else "float32"
+
+
+def weights_digest(model):
+    """Return 16 hexadecimal digits that change with any weight of a model."""
+    return _digest(weight.tobytes() for weight in model.get_weights())
+
+
+def configuration_digest(model):
+    """Return 16 hexadecimal digits that change with anything a model is built of.
+
+    That is every layer with its settings and what it is joined to, and the weights of frozen layers. The
+    names that Keras counts up (`dense_3`) do not matter, nor the version of Keras, nor weights that train.
+    """
+    config = without_newer(keras.Model(model.inputs, model.outputs, name="model").get_config())
+    text = json.dumps(_renamed(config, {}), sort_keys=True, default=str)
+    frozen = [layer for layer in all_layers(model) if layer.weights and not layer.trainable]
+    return _digest([text.encode(), *(weight.tobytes() for layer in frozen for weight in layer.get_weights())])
+
+
+def _renamed(node, names):
+    """Return a configuration with the names that Keras made up numbered from the model's input on."""
+    if isinstance(node, dict):
+        inside = node.get("config")
+        name = node.get("name") or (inside.get("name") if isinstance(inside, dict) else None)
+        made_of = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(node.get("class_name"))).lower()
+        made_up = re.sub(r"_\d+$", "", str(name)).replace("_", "") == made_of.replace("_", "")
+        if made_up:
+            names.setdefault(name, f"#{len(names)}")
+        return {key: _renamed(value, names) for key, value in node.items() if key != "build_config"}
+    if isinstance(node, (list, tuple)):
+        return [_renamed(item, names) for item in node]
+    return names.get(node, node) if isinstance(node, str) else node
+
+
+def _digest(parts):
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:16]

@@ -1,7 +1,8 @@
-"""`.keras` files that every Keras from 3.10 on can read, whichever version wrote them.
+"""`.keras` files that every Keras from 3.10 on can read, and that say what they are.
 
 A newer Keras writes configuration keys that an older one refuses, even where they stand at their defaults
-and so change nothing. Such keys are left out.
+and so change nothing. Such keys are left out. What the kit knows of a model, above all the emotions of its
+outputs, stands in the file's metadata, which Keras itself does not read.
 """
 
 import json
@@ -20,29 +21,50 @@ NEWER = {
 """Keys that Keras 3.10 does not know, with the default at which they may be left out."""
 
 
-def copy_portable(source, target):
+ABOUT = "fer_kit"
+"""The key in a file's metadata.json under which the kit's own facts stand."""
+
+
+def copy_portable(source, target, about=None):
     """Copy a `.keras` file, a path, to the path `target`, without `NEWER` keys that stand at their defaults.
 
-    The two may be the same. Raises zipfile.BadZipFile or ValueError for what is no `.keras` file.
+    The two may be the same. `about`, a dict of plain values such as the `emotions` of the outputs, takes the
+    place of what the file says of itself. Raises zipfile.BadZipFile or ValueError for what is no `.keras`
+    file.
     """
     with zipfile.ZipFile(source) as old, replacing(target) as file, zipfile.ZipFile(file, "w") as new:
         for entry in old.infolist():
             content = old.read(entry)
-            new.writestr(entry, portable_config(content) if entry.filename == "config.json" else content)
+            if entry.filename == "config.json":
+                content = portable_config(content)
+            if entry.filename == "metadata.json" and about is not None:
+                content = json.dumps(json.loads(content) | {ABOUT: about}).encode()
+            new.writestr(entry, content)
+
+
+def about_file(path):
+    """Return what the kit wrote of a model into its `.keras` file, a dict; empty where it wrote nothing."""
+    return _metadata(path).get(ABOUT, {})
 
 
 def portable_config(content):
     """Return the bytes of a `config.json` without `NEWER` keys at their defaults."""
-    return json.dumps(_without_newer(json.loads(content))).encode()
+    return json.dumps(without_newer(json.loads(content))).encode()
 
 
 def written_by(path):
     """Return the version of Keras that wrote a `.keras` file, as a string, or None where it does not say."""
+    return _metadata(path).get("keras_version")
+
+
+def _metadata(path):
+    """Return the metadata of a `.keras` file, a dict; empty for what is none."""
     try:
         with zipfile.ZipFile(path) as stored:
-            return json.loads(stored.read("metadata.json"))["keras_version"]
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError):
-        return None
+            metadata = json.loads(stored.read("metadata.json"))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
+        return {}
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def class_names(path):
@@ -68,13 +90,14 @@ def _dicts(node):
             yield from _dicts(item)
 
 
-def _without_newer(node):
+def without_newer(node):
+    """Return a configuration, dicts and lists at any depth, without `NEWER` keys at their defaults."""
     if isinstance(node, list):
-        return [_without_newer(item) for item in node]
+        return [without_newer(item) for item in node]
     if not isinstance(node, dict):
         return node
     kept = {}
     for key, value in node.items():
         if key not in NEWER or value != NEWER[key]:
-            kept[key] = _without_newer(value)
+            kept[key] = without_newer(value)
     return kept

@@ -5,9 +5,9 @@ import re
 import tempfile
 from pathlib import Path
 
-from fer_kit.models.portable import class_names, copy_portable, written_by
+from fer_kit.models.portable import about_file, class_names, copy_portable, written_by
 from fer_kit.runtime.extras import extras_named
-from fer_kit.runtime.files import read_json
+from fer_kit.runtime.files import file_digest, read_json
 from fer_kit.runtime.names import unknown
 
 EXPORTED = (".tflite", ".onnx")
@@ -25,7 +25,8 @@ def shipped():
 def load_pretrained(name="kit-small"):
     """Return the trained Keras model `name`, from uint8 (N, 48, 48, 1) to probabilities float32 (N, 7).
 
-    It comes with the kit: nothing is downloaded. Raises ValueError for a name that is not shipped.
+    It comes with the kit: nothing is downloaded. Raises ValueError for a name that is not shipped, and for a
+    file that is not the one its card was written for.
     """
     return load_model(shipped_file(name))
 
@@ -41,9 +42,10 @@ def card(name="kit-small"):
 def load_model(path):
     """Return the Keras model of a `.keras` file without running any Python code that came with it.
 
-    Files of a newer Keras are read too, unless they need what is new in it. Raises FileNotFoundError, or
-    ValueError, naming the file and the two versions of Keras, when it is corrupt, truncated or no Keras
-    model, or holds a Lambda layer.
+    What the kit wrote into the file stands in the model's `about`, a dict, with the emotions of the outputs
+    as `emotions`; of a file from elsewhere it is empty. Files of a newer Keras are read too, unless they need
+    what is new in it. Raises FileNotFoundError, or ValueError, naming the file and the two versions of Keras,
+    when it is corrupt, truncated or no Keras model, or holds a Lambda layer.
     """
     with extras_named():
         import keras
@@ -56,11 +58,29 @@ def load_model(path):
             "ask for a model made of ordinary layers"
         )
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
         with contextlib.suppress(Exception):
             return _load_portable(path)
         raise ValueError(_unreadable(path, str(error))) from error
+    model.about = _about(path)
+    return model
+
+
+def _about(path):
+    """Return what is known of a `.keras` file: what it says itself, and of a shipped one what its card says.
+
+    Raises ValueError when the card is another file's.
+    """
+    path = Path(path)
+    shown = path.with_suffix(".json")
+    if path.parent != WEIGHTS or not shown.exists():
+        return about_file(path)
+    told = read_json(shown)
+    if told.get("sha256") not in (None, file_digest(path)):
+        raise ValueError(f"{path} is damaged, or not the file that its card describes; install the kit again")
+    facts = {"emotions": told["emotions"]} if "emotions" in told else {}
+    return {"record": f"shipped {path.stem}"} | facts | about_file(path)
 
 
 def _load_portable(path):
@@ -70,7 +90,9 @@ def _load_portable(path):
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "model.keras"
         copy_portable(path, copy)
-        return keras.saving.load_model(copy, compile=False, safe_mode=True)
+        model = keras.saving.load_model(copy, compile=False, safe_mode=True)
+    model.about = _about(path)
+    return model
 
 
 def _unreadable(path, reason):

@@ -1,4 +1,4 @@
-"""Writing files so that nothing is ever half-written, and nothing of anybody's is written over."""
+"""Writing files so that nothing is half-written or written over, reading them so that damage is noticed."""
 
 import contextlib
 import fnmatch
@@ -7,6 +7,9 @@ import json
 from pathlib import Path
 
 from fer_kit.runtime.names import by_door
+
+CHECKSUM = "checksum"
+"""The name under which a JSON file keeps a digest of everything else in it."""
 
 
 @contextlib.contextmanager
@@ -103,16 +106,58 @@ def _digest(content):
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def read_json(path):
-    """Return what a JSON file holds. Raises ValueError, naming the file, when it is cut off."""
+class Read(dict):
+    """What a JSON file holds. A name that it lacks is a ValueError that names the file."""
+
+    def __init__(self, path, content):
+        super().__init__(content)
+        self.path = path
+
+    def __missing__(self, name):
+        raise ValueError(f"{self.path} is damaged, or another program's: it says nothing of {name!r}")
+
+
+def read_json(path, advice="restore it from a copy"):
+    """Return the object that a JSON file holds, a dict. Raises ValueError, naming it, for anything else.
+
+    When the file has the `CHECKSUM` of `write_sealed`, it is checked and left out of what is returned.
+    `advice` says what to do about a damaged file.
+    """
+    path = Path(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        anew = by_door("retrain=True", "--retrain")
-        raise ValueError(f"{path} is damaged ({error}); train again with {anew}") from error
+        content = json.loads(path.read_text(encoding="utf-8"), object_hook=lambda node: Read(path, node))
+    except (ValueError, RecursionError) as error:  # also text that is no UTF-8
+        raise ValueError(f"{path} is damaged ({error}); {advice}") from error
+    if not isinstance(content, dict):
+        raise ValueError(
+            f"{path} is damaged: it holds a {type(content).__name__}, not names and values; {advice}"
+        )
+    if CHECKSUM in content and content.pop(CHECKSUM) != digest_of(content):
+        raise ValueError(f"{path} is damaged, or was changed by hand: its checksum is another; {advice}")
+    return content
 
 
 def write_json(path, data):
     """Write `data` as JSON, all or nothing."""
     with replacing(path) as file:
         file.write((json.dumps(data, indent=2) + "\n").encode())
+
+
+def write_sealed(path, data):
+    """Write a dict as JSON with its checksum, all or nothing."""
+    plain = json.loads(json.dumps(data))
+    write_json(path, plain | {CHECKSUM: digest_of(plain)})
+
+
+def digest_of(data):
+    """Return 16 hexadecimal digits that change with any value in `data`, not with the order of names."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def file_digest(path):
+    """Return the SHA-256 of a file's content, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -3,6 +3,7 @@
 Nothing is trained or scored here: all numbers are read from run records, so both take seconds.
 """
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -57,9 +58,25 @@ COLUMNS = ("report", "chosen on", *SCORES, "seeds", "epochs", "record")
 
 
 def finished_runs(records=RECORDS):
-    """Return the finished `Run`s among the records that tell the seven emotions apart, by name."""
-    runs = (Run(path.parent) for path in sorted(records.glob("*/config.json")))
-    return [run for run in runs if run.finished and run.provenance["emotions"] == list(EMOTIONS)]
+    """Return the finished `Run`s among the records that tell the seven emotions apart, by name.
+
+    Records that are damaged, and runs that learned from PrivateTest or were selected on it, are left out with
+    a warning.
+    """
+    runs = [Run(path.parent) for path in sorted(records.glob("*/config.json"))]
+    return [run for run in runs if _is_result(run)]
+
+
+def _is_result(run):
+    try:
+        finished = run.finished and run.best_epoch is not None
+        problem = f"{run.folder} {run.leak}" if finished and run.leak else ""
+        wanted = finished and run.provenance["emotions"] == list(EMOTIONS)
+    except (ValueError, OSError) as error:
+        problem = str(error)
+    if problem:
+        warnings.warn(f"left out of the results: {problem}", stacklevel=4)
+    return not problem and wanted
 
 
 def runs_of(experiment, records=RECORDS):
@@ -89,7 +106,7 @@ def attempts(model, records=RECORDS):
 
 def _attempt(run):
     recipe = run.config["recipe"]
-    private = run.metrics["scores"]["PrivateTest"]
+    private = run.score("PrivateTest")
     return {
         "augmentation": run.config["variant"].get("augment", MODELS[run.config["model"]].augmentation),
         "weight decay": recipe["weight_decay"],
@@ -124,11 +141,20 @@ def kit_vote(records=RECORDS):
     Tried are the strongest two on PublicTest, the strongest three, and so on; all were trained without the
     twins of test faces. The list is empty when fewer than two were scored on PrivateTest.
     """
-    runs = [run for experiment in KIT_NETWORKS for run in runs_of(experiment, records) if _scored(run)]
+    runs = [run for experiment in KIT_NETWORKS for run in runs_of(experiment, records) if _can_vote(run)]
     runs = sorted(runs, key=lambda run: -run.best_accuracy)
     scores = [recorded_scores(run) for run in runs]
     votes = {n: vote(scores[:n]) for n in range(2, len(runs) + 1)}
     return runs[: select(votes)] if votes else []
+
+
+def _can_vote(run):
+    """Whether a run has predictions of PublicTest and PrivateTest; warns of damaged ones."""
+    try:
+        return _scored(run) and run.predictions is not None and run.private_predictions is not None
+    except (ValueError, OSError) as error:
+        warnings.warn(f"left out of the vote: {error}", stacklevel=3)
+        return False
 
 
 def _vote_row(members):
@@ -144,7 +170,7 @@ def _row(experiment, records):
     if not longest:
         return row
     row["chosen on"] = np.mean([run.best_accuracy for run in longest])
-    private = [run.metrics["scores"]["PrivateTest"] for run in longest if _scored(run)]
+    private = [score for run in longest if (score := run.score("PrivateTest"))]
     if private:
         row |= _private_columns(private)
     best = longest[0]
@@ -168,4 +194,4 @@ def _private_columns(seeds):
 
 
 def _scored(run):
-    return "PrivateTest" in run.metrics["scores"]
+    return run.score("PrivateTest") is not None

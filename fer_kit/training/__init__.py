@@ -7,6 +7,8 @@ batches        the order of faces, mixup, teachers' answers
 callbacks      the best model, the state to resume from, progress
 ema            averaged weights
 speedups       fused batch normalisation
+folders        the folder of a run: new, or that of the same run
+parts          the parts of a record: each is checked when it is read
 records        Run: what a training run leaves; `recorded` holds those that come with the kit
 distillation   learning from trained networks
 learning_rate  the learning-rate finder

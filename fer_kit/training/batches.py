@@ -1,15 +1,24 @@
 """Which faces train and which select, and their batches, whose order follows from seed and epoch."""
 
+import warnings
+from dataclasses import replace
+
 import keras
 import numpy as np
+
+from fer_kit.data.doctor.signatures import usages_by_pixels
+from fer_kit.data.emotions import USAGES, emotion_of
+
+TESTS = USAGES[1:]
 
 
 def choose_faces(faces, validation=None, without_twins=False):
     """Return (the faces to learn from, the faces to select on), both FaceSets.
 
     The Training faces learn and the PublicTest faces select, unless `validation` is given. With
-    `without_twins` the Training faces that have a pixel-identical twin among the others are left out.
-    Raises ValueError when either is empty or their emotions differ.
+    `without_twins` the Training faces that have a pixel-identical twin among the others are left out, and of
+    FER-2013 those with a twin among test faces that are not here. Raises ValueError when either is empty or
+    their emotions differ.
     """
     learned = faces.training
     selecting = faces.public_test if validation is None else validation
@@ -19,9 +28,53 @@ def choose_faces(faces, validation=None, without_twins=False):
         raise ValueError(f"validation is named {selecting.names}, the training faces {faces.names}")
     if without_twins:
         kept = ~(learned.has_twin_in(faces[faces.usage != "Training"]) | learned.has_twin_in(selecting))
+        kept &= ~usages_by_pixels(learned)[list(TESTS)].any(axis=1).to_numpy()
+        if not _knows_twins(faces):
+            lacking = " and ".join(usage for usage in TESTS if not (faces.usage == usage).any())
+            warnings.warn(
+                f"twins among {lacking} cannot be left out: {faces.source or 'the data'} has no such faces, "
+                "and is not FER-2013, whose faces the kit knows",
+                stacklevel=3,
+            )
         learned = learned[kept]
         print(f"{(~kept).sum():,} Training faces with a twin among the others are left out")
     return learned, selecting
+
+
+def _knows_twins(faces):
+    """Whether all test faces are here, or are FER-2013's, whose pixels the kit knows."""
+    if all((faces.usage == usage).any() for usage in TESTS):
+        return True
+    return usages_by_pixels(faces.training).Training.mean() > 0.99
+
+
+def plain_faces(faces):
+    """Return the FaceSet of `faces`, which may be Features, its emotions in the kit's own spelling."""
+    faces = getattr(faces, "faces", faces)
+    names = tuple(emotion_of(name) or name for name in faces.names)
+    return faces if names == faces.names else replace(faces, names=names)
+
+
+def usages_of(faces):
+    """Return {usage: how many faces it has, and their fingerprint}: by these a score is known later."""
+    faces = plain_faces(faces)
+    there = {usage: faces[faces.usage == usage] for usage in USAGES if (faces.usage == usage).any()}
+    return {u: {"faces": len(part), "fingerprint": part.fingerprint} for u, part in there.items()}
+
+
+def learned_facts(faces, learned, without_twins):
+    """Return what a record says of the faces that a run learns from, a dict.
+
+    `trained_on` counts FER-2013's test faces among them, by their pixels, that are not its training faces as
+    well; `without_twins` is whether twins of test faces were left out, all that there are.
+    """
+    origin = usages_by_pixels(learned)
+    foreign = origin[list(TESTS)].any(axis=1) & ~origin.Training
+    trained_on = {"faces": len(learned), "fingerprint": learned.fingerprint}
+    return {
+        "trained_on": trained_on | {"test_faces": int(foreign.sum())},
+        "without_twins": bool(without_twins and _knows_twins(faces)),
+    }
 
 
 def usage_in_words(faces):

@@ -10,12 +10,14 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
+from fer_kit.models.layers import weights_digest
 from fer_kit.models.portable import copy_portable
-from fer_kit.runtime.files import replacing
+from fer_kit.runtime.files import file_digest, replacing
 from fer_kit.runtime.names import by_door
+from fer_kit.training import parts
 
-COUNTERS = ("best", "best_epoch", "wait", "cooldown_counter")
-"""What Keras' callbacks count from epoch to epoch, and reset when training starts again."""
+COUNTERS = ("best", "best_epoch", "best_file", "best_weights", "wait", "cooldown_counter")
+"""What callbacks count or keep from epoch to epoch. Keras' own reset it when training starts again."""
 
 
 class Watch(keras.callbacks.Callback):
@@ -48,14 +50,18 @@ class BestModel(keras.callbacks.ModelCheckpoint):
     """Saves the best model so far, without its optimiser, as `candidate-<epoch>.keras`.
 
     `Checkpoint` renames it to best.keras when it has saved the state of the same epoch. `monitor` is
-    "val_accuracy" or "val_loss". With `averages`, an `Averages`, the averaged weights are saved.
+    "val_accuracy" or "val_loss". With `averages`, an `Averages`, the averaged weights are saved. `about` is
+    what the file says of itself, see `portable.copy_portable`.
     """
 
-    def __init__(self, folder, monitor, averages=None):
+    def __init__(self, folder, monitor, averages=None, about=None):
         mode = "min" if monitor == "val_loss" else "max"
         super().__init__(Path(folder) / "candidate-{epoch}.keras", monitor, save_best_only=True, mode=mode)
         self.averages = averages
+        self.about = about
         self.best_epoch = None
+        self.best_file = None
+        self.best_weights = None
 
     def set_model(self, model):
         """Watch a model of the same layers without an optimiser, so that none is saved."""
@@ -66,12 +72,16 @@ class BestModel(keras.callbacks.ModelCheckpoint):
         if self.averages:
             self.averages.on_test_begin()
         super().on_epoch_end(epoch, logs)
+        better = self.best != before
+        if better:
+            self.best_weights = weights_digest(self.model)
         if self.averages:
             self.averages.on_test_end()
-        if self.best != before:
+        if better:
             self.best_epoch = epoch + 1
             saved = self.filepath.format(epoch=self.best_epoch)
-            copy_portable(saved, saved)
+            copy_portable(saved, saved, self.about)
+            self.best_file = file_digest(saved)
 
 
 class History(keras.callbacks.CSVLogger):
@@ -105,22 +115,28 @@ class Checkpoint(keras.callbacks.Callback):
         if not path.exists():
             self._tidy(best_epoch=None)
             return 0, False
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                about = json.loads(str(stored["about"]))
-                values = [stored[f"variable {i}"] for i in range(len(stored.files) - 1)]
-        except Exception as error:
-            anew = by_door("retrain=True", "--retrain")
-            raise ValueError(f"{path} is damaged ({error}); start again with {anew}") from error
+        stored = parts.read_arrays(path)
+        about = json.loads(str(stored.pop("about")))
+        values = [stored[f"variable {i}"] for i in range(len(stored))]
         variables = everything(model)
         if [v.shape for v in values] != [tuple(v.shape) for v in variables]:
             other = by_door("give another folder as out", "give another folder with --out")
             raise ValueError(f"{path} is the state of another model or optimiser; {other}")
+        self._tidy(about["best_epoch"])
+        self._check_best(about)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         self.counters = about["counters"]
-        self._tidy(about["best_epoch"])
         return about["epoch"], about["ended"]
+
+    def _check_best(self, about):
+        """Raise ValueError when best.keras is not the best model of the saved epochs."""
+        path = self.folder / "best.keras"
+        saved = about["counters"]["best"].get("best_file")
+        if about["best_epoch"] and not path.exists():
+            raise ValueError(f"{path} is gone, the model of epoch {about['best_epoch']}; {parts.advice()}")
+        if about["best_epoch"] and saved not in (None, file_digest(path)):
+            raise ValueError(f"{path} is damaged, or another run's; {parts.advice()}")
 
     def on_train_begin(self, logs=None):
         for name, counters in self.counters.items():
@@ -132,6 +148,7 @@ class Checkpoint(keras.callbacks.Callback):
             "ended": self.model.stop_training,
             "best_epoch": self.others["best"].best_epoch,
             "counters": {name: _counters(callback) for name, callback in self.others.items()},
+            "history": parts.lines_digest(self.folder / "history.csv", epoch + 1),
         }
         values = map(keras.ops.convert_to_numpy, everything(self.model))
         with replacing(self.folder / "state.npz") as file:

@@ -1,10 +1,11 @@
 """Knowledge distillation: a network learns from the predictions of stronger ones (Hinton et al. 2015)."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 
+from fer_kit.data.emotions import emotion_of
+from fer_kit.models.layers import weights_digest
 from fer_kit.runtime.names import by_door
 from fer_kit.training.batches import one_hot
 from fer_kit.training.records import emotions_of, open_model
@@ -15,7 +16,8 @@ def open_teachers(teacher, recipe, names):
 
     `teacher` is a model, anything that `records.open_model` opens, or a list or tuple of them; `names` are
     the emotions of the faces. Raises ValueError when there is a teacher but the `Recipe` has none, or the
-    reverse, and when a teacher's outputs stand for other emotions or nothing says for which.
+    reverse, when a teacher's outputs stand for other emotions or another order of them, and when it learned
+    or was selected on PrivateTest.
     """
     several = teacher if isinstance(teacher, (list, tuple)) else [teacher]
     teachers = [_open(one, names) for one in several if one is not None]
@@ -35,18 +37,44 @@ def _open(teacher, names):
             f"{', '.join(names)}, in this order, open it yourself, in Python: "
             f"teacher=models.load_model({str(teacher)!r})"
         )
-    if said not in (None, tuple(names)):
-        raise ValueError(f"the teacher {teacher} tells {', '.join(said)} apart, the faces {', '.join(names)}")
+    outputs = network.output_shape[-1]
+    if said is None and outputs != len(names):
+        raise ValueError(f"the teacher {network.name} knows {outputs} emotions, the faces {len(names)}")
+    told, known = ([emotion_of(name) or name for name in each] for each in (said or names, names))
+    if told != known:
+        raise ValueError(
+            f"the teacher {network.name} tells {', '.join(told)} apart, the faces {', '.join(known)}; give a "
+            "teacher of the same emotions, in the same order"
+        )
+    if leak := getattr(network, "about", {}).get("leak"):
+        raise ValueError(
+            f"the teacher {network.name} {leak}: its pupil would learn from the test faces. Give a teacher "
+            "that did not see them"
+        )
     return network
 
 
 def in_words(teachers):
-    """Return the names of Keras models and the fingerprints of their weights, which identify them."""
-    return " + ".join(f"{teacher.name}, weights {_fingerprint(teacher)}" for teacher in teachers)
+    """Return the names of Keras models and the digests of their weights, which identify them."""
+    return " + ".join(f"{teacher.name}, weights {weights_digest(teacher)}" for teacher in teachers)
 
 
-def _fingerprint(model):
-    return hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()[:16]
+def facts(teachers):
+    """Return what a pupil's record says of its teachers: a list of dicts.
+
+    `record` is None, and `emotions` too, for a Keras model in memory and for a file of an older version.
+    """
+    about = [getattr(teacher, "about", {}) for teacher in teachers]
+    return [
+        {
+            "name": teacher.name,
+            "weights": weights_digest(teacher),
+            "record": known.get("record"),
+            "selected_on": known.get("selected_on"),
+            "emotions": known.get("emotions"),
+        }
+        for teacher, known in zip(teachers, about, strict=True)
+    ]
 
 
 def targets(faces, teachers, share):
@@ -54,14 +82,8 @@ def targets(faces, teachers, share):
 
     Each teacher predicts each face and its mirror image. Their probabilities say how much a face resembles
     the other emotions, which a label does not. There is no temperature: on FER-2013 predictions are soft
-    enough. Raises ValueError when a teacher has another number of emotions.
+    enough.
     """
-    for teacher in teachers:
-        if teacher.output_shape[-1] != len(faces.names):
-            raise ValueError(
-                f"the teacher {teacher.name} knows {teacher.output_shape[-1]} emotions, the faces "
-                f"{len(faces.names)}"
-            )
     views = [
         t.predict(x, batch_size=256, verbose=0) for t in teachers for x in (faces.x, faces.x[:, :, ::-1])
     ]

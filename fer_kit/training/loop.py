@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import inspect
+import warnings
 from dataclasses import asdict, replace
 
 import keras
@@ -11,7 +12,7 @@ from fer_kit.data.augment import class_weights
 from fer_kit.models import zoo
 from fer_kit.models.catalogue import find_architecture
 from fer_kit.models.contract import check
-from fer_kit.models.layers import precision_of
+from fer_kit.models.layers import configuration_digest, precision_of, weights_digest
 from fer_kit.runtime import settings
 from fer_kit.runtime.devices import (
     choose_precision,
@@ -21,12 +22,19 @@ from fer_kit.runtime.devices import (
     out_of_memory,
     precision_policy,
 )
-from fer_kit.runtime.files import replacing, write_json
+from fer_kit.runtime.files import digest_of, replacing, write_sealed
 from fer_kit.runtime.locks import locked
 from fer_kit.runtime.names import by_door, check_options, keywords
 from fer_kit.runtime.seeds import seeded
-from fer_kit.training import distillation, records
-from fer_kit.training.batches import Batches, choose_faces, usage_in_words
+from fer_kit.training import distillation, folders, parts, records
+from fer_kit.training.batches import (
+    Batches,
+    choose_faces,
+    learned_facts,
+    plain_faces,
+    usage_in_words,
+    usages_of,
+)
 from fer_kit.training.callbacks import BestModel, Checkpoint, History, Progress, Watch
 from fer_kit.training.ema import Averages
 from fer_kit.training.losses import make_loss
@@ -100,19 +108,21 @@ def fit(
     learned, selecting = choose_faces(faces, validation, recipe.without_twins)
     with seeded(seed):  # a model that is loaded draws seeds for its layers
         teachers = distillation.open_teachers(teacher, recipe, learned.names)
-    if not isinstance(model, str) and not records.Run(out).finished:
+    if not isinstance(model, str) and (retrain or not records.Run(out).finished):
         _check_own(model, learned, precision, seed)
     config = _config(model, about or variant, recipe, learned, selecting, seed, teachers)
     with locked(out):
-        run = records.begin(out, config, retrain)
+        run = folders.begin(out, config, retrain)
         if run.finished:
+            for problem in run.damaged():
+                warnings.warn(problem, stacklevel=2)
             print(f"Already trained: {run.summary}. To train again: {by_door('retrain=True', '--retrain')}")
             return run
         as_built = not isinstance(model, str) and devices is None
         with seeded(seed):
             with contextlib.nullcontext() if as_built else distribution(devices):
                 model = _prepare(model, variant, recipe, learned, precision)
-                _write_provenance(run, model, faces, learned, selecting, seed)
+                _write_provenance(run, model, faces, learned, selecting, seed, teachers)
                 with _explained(run, recipe):
                     targets = distillation.targets(learned, teachers, recipe.teacher) if teachers else None
                     ended = _train(
@@ -155,9 +165,12 @@ def _check_own(model, learned, precision, seed):
 
 def _config(model, variant, recipe, learned, selecting, seed, teachers=()):
     named = isinstance(model, str)
+    if not named:
+        built_of = configuration_digest(model)
+        variant = {"parameters": model.count_params(), "configuration": built_of, **variant}
     config = {
         "model": model if named else model.name,
-        "variant": variant if named else {"parameters": model.count_params(), **variant},
+        "variant": variant,
         "recipe": asdict(recipe),
         "faces": learned.fingerprint,
         "selected on": selecting.fingerprint,
@@ -187,25 +200,54 @@ def _prepare(model, variant, recipe, learned, precision):
     return model
 
 
-def _write_provenance(run, model, faces, learned, selecting, seed):
-    path = run.folder / "provenance.json"
-    resumed = [*run.provenance["resumed_after"], len(run.history)] if path.exists() else []
-    provenance = {
-        "dataset": {"source": faces.source or "memory", "fingerprint": faces.fingerprint},
-        "trained_on": {"faces": len(learned), "fingerprint": learned.fingerprint},
-        "selected_on": usage_in_words(selecting),
-        "selected_on_private_test": "PrivateTest" in selecting.usage,
-        "emotions": list(learned.names),
+def _write_provenance(run, model, faces, learned, selecting, seed, teachers):
+    """Write what a run is made of and with. Of one that resumes only what has changed since is added."""
+    made_with = {
         "profile": settings.profile().name,
-        "seed": seed,
         "device": describe(),
         "precision": precision_of(model),
         "backend": keras.backend.backend(),
         "versions": records.versions(),
-        "started": run.provenance["started"] if path.exists() else records.now(),
-        "resumed_after": resumed,
     }
-    write_json(path, provenance)
+    before = _provenance_before(run)
+    done = len(run.history)
+    if before and done:
+        write_sealed(run.folder / "provenance.json", _resumed(before, made_with, done))
+        return
+    provenance = {
+        "config": digest_of(run.config),
+        "dataset": {"source": faces.source or "memory", "fingerprint": faces.fingerprint},
+        "usages": usages_of(faces),
+        **learned_facts(faces, learned, run.config["recipe"]["without_twins"]),
+        "selected_on": usage_in_words(selecting),
+        "selected_on_private_test": "PrivateTest" in selecting.usage,
+        "emotions": list(learned.names),
+        "seed": seed,
+        **made_with,
+        "started": before.get("started", records.now()),
+        "resumed_after": [*before.get("resumed_after", []), done] if before or done else [],
+    }
+    if teachers:
+        provenance["teachers"] = distillation.facts(teachers)
+    write_sealed(run.folder / "provenance.json", provenance)
+
+
+def _resumed(before, made_with, done):
+    """Return the provenance of a run that resumes after `done` epochs, with what it is made with from now."""
+    changed = {name: value for name, value in made_with.items() if before.get(name) != value}
+    resumed = [*before.get("resumed", []), {"after": done, "at": records.now(), **changed}]
+    return before | {"resumed_after": [*before.get("resumed_after", []), done], "resumed": resumed}
+
+
+def _provenance_before(run):
+    """Return the provenance of a run that resumes, {} for a new one, or one whose file is damaged."""
+    try:
+        return run.provenance
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        warnings.warn(f"{error}. It is written anew; what it said of earlier epochs is lost", stacklevel=4)
+        return {}
 
 
 def _train(run, model, recipe, learned, selecting, seed, targets, tensorboard, more):
@@ -214,7 +256,7 @@ def _train(run, model, recipe, learned, selecting, seed, targets, tensorboard, m
     own = _own_callbacks(run, recipe, learned, tensorboard)
     checkpoint = Checkpoint(run.folder, own)
     epoch, ended = checkpoint.restore(model)
-    _drop_unsaved_rows(run)
+    _reopen(run, epoch)
     if ended or epoch >= recipe.epochs:
         return True
     if epoch:
@@ -260,7 +302,7 @@ def _own_callbacks(run, recipe, learned, tensorboard):
         )
     if recipe.early_stopping:
         chosen["stopping"] = keras.callbacks.EarlyStopping("val_loss", patience=recipe.early_stopping)
-    chosen["best"] = BestModel(run.folder, recipe.monitor, averages)
+    chosen["best"] = BestModel(run.folder, recipe.monitor, averages, run.about)
     chosen["history"] = History(run.folder / "history.csv", append=True)
     if tensorboard:
         if not importlib.util.find_spec("tensorboard"):
@@ -269,25 +311,46 @@ def _own_callbacks(run, recipe, learned, tensorboard):
     return {name: callback for name, callback in chosen.items() if callback}
 
 
-def _drop_unsaved_rows(run):
-    """Remove from history.csv an epoch that was logged but not saved: it is trained again."""
-    with replacing(run.folder / "history.csv") as file:
-        file.write(run.history.to_csv().encode() if len(run.history) else b"")
+def _reopen(run, epoch):
+    """Make the record one of a training that goes on after `epoch`.
+
+    An epoch that was logged but not saved is dropped from history.csv: it is trained again.
+    """
+    path = run.folder / "history.csv"
+    _ = run.history  # checks it
+    saved = parts.first_lines(path, epoch) if epoch else b""
+    with replacing(path) as file:
+        file.write(saved)
+    if (run.folder / "metrics.json").exists():
+        write_sealed(run.folder / "metrics.json", run.metrics | {"status": "unfinished", "files": {}})
 
 
-def _end(run, status, **more):
-    """Write how training ended, keeping scores that were added before."""
-    more |= {"status": status, "ended": records.now(), "best_epoch": run.best_epoch}
-    write_json(run.folder / "metrics.json", run.metrics | more)
+def _end(run, status, scores=(), weights=None):
+    """Write how training ended, with more `scores`, keeping those before that are the best model's."""
+    metrics = run.metrics
+    weights = weights or run.weights
+    kept = {n: s for n, s in metrics["scores"].items() if s.get("weights") in (None, weights)}
+    ended = {"status": status, "ended": records.now(), "best_epoch": run.best_epoch, "weights": weights}
+    changed = metrics.get("files", {})
+    run.write_metrics(dict(metrics) | ended | {"scores": kept | dict(scores)}, changed)
 
 
 def _finish(run, selecting):
     """Write predictions and metrics of the best model, and mark the run as finished."""
-    probabilities = run.model().predict(selecting.x, batch_size=256, verbose=0)
-    records.write_predictions(run.folder / "predictions.npz", selecting, probabilities)
+    model = run.model()
+    probabilities = model.predict(selecting.x, batch_size=256, verbose=0)
+    parts.write_predictions(run.folder / "predictions.npz", selecting, probabilities)
+    weights = weights_digest(model)
     accuracy = float((probabilities.argmax(1) == selecting.labels).mean())
-    score = {usage_in_words(selecting): {"faces": len(selecting), "accuracy": accuracy}}
-    _end(run, "finished", scores=run.metrics["scores"] | score)
+    faces = plain_faces(selecting)
+    score = {
+        "usage": usage_in_words(selecting),
+        "faces": len(selecting),
+        "accuracy": accuracy,
+        "dataset": {"source": faces.source, "fingerprint": faces.fingerprint},
+        "weights": weights,
+    }
+    _end(run, "finished", {parts.score_name(score): score}, weights)
     (run.folder / "state.npz").unlink(missing_ok=True)
     print(run.summary)
 

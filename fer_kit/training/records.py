@@ -1,39 +1,32 @@
 """The record of a training run: one folder with what was trained, on what, how it went, and the best model.
 
 config.json       the arguments; by them the same call finds its run again
-provenance.json   dataset, seed, versions, device, precision, seconds: what a figure has to cite
+provenance.json   dataset, seed, versions, device, precision, teachers: what a figure has to cite
 history.csv       one row per epoch, complete also after an interruption
-metrics.json      status, best epoch, scores, and how often PrivateTest was scored
+metrics.json      status, best epoch, scores, how often PrivateTest was scored, and digests of the other files
 predictions.npz   the best model's probabilities on the faces it was selected on
 private.npz       its probabilities on PrivateTest, once this has been scored
 best.keras        the best model, with everything from uint8 pixels to probabilities inside
 state.npz         what training needs to resume; deleted at the end
+
+`parts` reads and checks them.
 """
 
 import contextlib
 import datetime
 import importlib.metadata
-import itertools
-import json
 import re
 from pathlib import Path
 
-import numpy as np
-
 from fer_kit.data.emotions import EMOTIONS
 from fer_kit.models.pretrained import EXPORTED, load_model, shipped_file
-from fer_kit.runtime.files import read_json, replacing, write_json
+from fer_kit.runtime.files import digest_of, file_digest, read_json, write_sealed
 from fer_kit.runtime.locks import locked
-from fer_kit.runtime.names import by_door
 from fer_kit.runtime.settings import Source
-from fer_kit.training.recipes import differences
+from fer_kit.training import parts
 
-SMALL = ("config.json", "provenance.json", "history.csv", "metrics.json", "predictions.npz", "private.npz")
-FILES = (*SMALL, "best.keras")
-WRITTEN = (*FILES, "state.npz", "head.keras")
-"""All that training writes into the folder of a run, and so all that it may replace there."""
-COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
-PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-contrib-python-headless", "scikit-learn")
+LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-contrib-python-headless", "scikit-learn")
+PACKAGES = ("fer-kit", *LIBRARIES)
 
 PATIENCE = 10
 """Seconds to wait for another process that writes into a run folder, before its scores are refused."""
@@ -50,10 +43,17 @@ class Run:
 
     @classmethod
     def open(cls, folder):
-        """Return the run in `folder`. Raises FileNotFoundError when there is none."""
+        """Return the run in `folder`.
+
+        Raises FileNotFoundError when there is none, and ValueError when its config.json or metrics.json is
+        damaged. All other parts are checked when they are asked for.
+        """
         if not (Path(folder) / "config.json").is_file():
             raise FileNotFoundError(f"{folder} is no run record: it has no config.json; train into it first")
-        return cls(folder)
+        run = cls(folder)
+        run._check("config.json")
+        _ = run.config
+        return run
 
     def __repr__(self):
         return f"Run({str(self.folder)!r}): {self.summary}"
@@ -61,20 +61,36 @@ class Run:
     @property
     def config(self):
         """The arguments of the run: model, recipe, seed, fingerprints of the faces, as a dict."""
-        return read_json(self.folder / "config.json")
+        return read_json(self.folder / "config.json", parts.advice())
 
     @property
     def provenance(self):
-        """Dataset, profile, versions, device, precision and seconds, as a dict."""
-        return read_json(self.folder / "provenance.json")
+        """Dataset, profile, versions, device, precision and teachers, as a dict."""
+        provenance = read_json(self.folder / "provenance.json", parts.advice())
+        if "config" in provenance and provenance["config"] != digest_of(self.config):
+            raise ValueError(
+                f"{self.folder}: provenance.json and config.json are of two runs; {parts.advice()}"
+            )
+        return provenance
 
     @property
     def metrics(self):
         """Status (finished, interrupted, diverged or unfinished), best epoch and scores, as a dict."""
-        path = self.folder / "metrics.json"
-        if path.exists():
-            return read_json(path)
-        return {"status": "unfinished", "scores": {}, "private_test_scored": 0}
+        return parts.read_metrics(self.folder)
+
+    def _check(self, name):
+        """Raise ValueError when a file is not the one that belongs to this run."""
+        metrics = self.metrics
+        parts.check(self.folder / name, metrics)
+        return metrics
+
+    @property
+    def _state(self):
+        """What state.npz says of an unfinished run, a dict; empty where no epoch was saved."""
+        state = parts.read_state(self.folder)
+        if state is None and (self.folder / "best.keras").exists():
+            raise ValueError(f"{self.folder / 'state.npz'} is gone from an unfinished run; {parts.advice()}")
+        return state or {"epoch": 0}
 
     @property
     def source(self):
@@ -88,43 +104,65 @@ class Run:
 
         Columns: loss and accuracy (0-1) in training, val_loss and val_accuracy on the faces that select,
         learning_rate, seconds. Empty when no epoch has finished. An epoch that was not saved is left out: it
-        will be trained again.
+        will be trained again. Raises ValueError when the file is damaged.
         """
-        import pandas as pd  # slow to import, and a wrong name is refused without it
-
         path = self.folder / "history.csv"
-        if not path.exists() or not path.stat().st_size:
-            return pd.DataFrame(columns=list(COLUMNS), index=pd.Index([], name="epoch"))
-        history = pd.read_csv(path, index_col="epoch")
-        return history if self.finished else history.loc[: saved_epoch(self.folder)]
+        metrics = self._check("history.csv")
+        if metrics["status"] == "finished":
+            return parts.read_history(path)
+        state = self._state
+        if "history" in state and parts.lines_digest(path, state["epoch"]) != state["history"]:
+            raise ValueError(f"{path} is damaged, or another run's; {parts.advice()}")
+        return parts.read_history(path, state["epoch"])
 
     @property
     def best_epoch(self):
-        """The epoch that the recipe's monitor chose, from 1; None when no epoch has finished."""
+        """The epoch that the recipe's monitor chose, from 1; None when no epoch has finished.
+
+        Raises ValueError when the record says another one than its history.
+        """
         history = self.history
         monitor = self.config["recipe"]["monitor"]
         if history.empty:
             return None
-        return int(history[monitor].idxmin() if monitor == "val_loss" else history[monitor].idxmax())
+        best = int(history[monitor].idxmin() if monitor == "val_loss" else history[monitor].idxmax())
+        metrics = self.metrics
+        said = metrics.get("best_epoch") if metrics["status"] == "finished" else None
+        if said not in (None, best):
+            raise ValueError(
+                f"{self.folder}: metrics.json says that epoch {said} was the best, history.csv {best}; one "
+                f"of them is damaged: {parts.advice()}"
+            )
+        return best
 
     @property
     def best_accuracy(self):
         """The best epoch's accuracy, 0-1, on the faces that selected it; None when no epoch has finished."""
-        return float(self.history.val_accuracy[self.best_epoch]) if self.best_epoch else None
+        best = self.best_epoch
+        return float(self.history.val_accuracy[best]) if best else None
 
     @property
     def predictions(self):
         """The best model's probabilities on the faces that selected it.
 
-        A dict of `probabilities` float32 (N, K), `labels` int64 (N,), `usage` and `files` str (N,).
+        A dict of `probabilities` float32 (N, K), `labels` int64 (N,), `usage` and `files` str (N,). Raises
+        ValueError when the file is damaged.
         """
-        return read_predictions(self.folder / "predictions.npz")
+        self._check("predictions.npz")
+        return parts.read_predictions(self.folder / "predictions.npz")
 
     @property
     def private_predictions(self):
-        """The same on PrivateTest, with `twins` bool (N,); None before PrivateTest was scored."""
+        """The same on PrivateTest, with `twins` bool (N,); None before PrivateTest was scored.
+
+        They belong to the score of `score("PrivateTest")`.
+        """
         path = self.folder / "private.npz"
-        return read_predictions(path) if path.exists() else None
+        if not path.exists() or path.name not in self.metrics.get("files", [path.name]):
+            return None
+        self._check("private.npz")
+        stored = parts.read_predictions(path)
+        return stored if str(stored.pop("weights", self.weights)) == str(self.weights) else None
 
     @property
     def finished(self):
@@ -132,8 +170,49 @@ class Run:
         return self.metrics["status"] == "finished"
 
     @property
+    def weights(self):
+        """The digest of the best model's weights, see `layers.weights_digest`; None when it is not known."""
+        metrics = self.metrics
+        if metrics["status"] == "finished":
+            return metrics.get("weights")
+        return self._state.get("counters", {}).get("best", {}).get("best_weights")
+
+    @property
+    def about(self):
+        """What the file of this run's model says of it, a dict: emotions, record, and what it saw."""
+        provenance = self.provenance
+        return {
+            "emotions": list(provenance["emotions"]),
+            "record": self.folder.name,
+            "selected_on": provenance.get("selected_on"),
+            "leak": self.leak,
+        }
+
+    @property
+    def leak(self):
+        """What this run learned or chose from PrivateTest, in words; empty when nothing is known of it."""
+        provenance = self.provenance
+        learned = provenance.get("trained_on", {}).get("test_faces", 0)
+        said = provenance.get("selected_on_private_test") or "PrivateTest" in provenance.get(
+            "selected_on", ""
+        )
+        words = ["was selected on PrivateTest"] if said else []
+        if learned:
+            words.append(f"learned {learned:,} of FER-2013's test faces")
+        return " and ".join(words)
+
+    @property
     def summary(self):
-        """One line: model, recipe, epochs, best score, dataset, time, device and profile."""
+        """One line: model, recipe, epochs, best score, dataset, time, device and profile.
+
+        Of a damaged record it says what is damaged.
+        """
+        try:
+            return self._summary()
+        except (ValueError, OSError) as error:
+            return f"damaged: {error}"
+
+    def _summary(self):
         config = self.config
         provenance = self.provenance
         history = self.history
@@ -144,30 +223,110 @@ class Run:
             minutes = f"{history.seconds.sum() / 60:.1f} min"
             words.append(f"{minutes} on {provenance['device']} in {provenance['precision']}")
         words.append(f"{provenance['dataset']['source']}, profile {provenance['profile']}")
-        return "; ".join(words)
+        return "; ".join([*words, self.leak] if self.leak else words)
+
+    def damaged(self):
+        """Return what is wrong with the files of this run, a list of str; empty when nothing is."""
+        problems = []
+        reads = [lambda: self.metrics, lambda: self.provenance, lambda: self.best_epoch]
+        # A record that was kept without its model is whole.
+        optional = [lambda: self.predictions, lambda: self.private_predictions, self._check_model]
+        for read in (*reads, *optional):
+            try:
+                read()
+            except FileNotFoundError as error:
+                problems += [str(error)] if read in reads else []
+            except (ValueError, OSError) as error:
+                problems.append(str(error))
+        return list(dict.fromkeys(problems))
 
     def model(self):
-        """Return the best model, loaded safely. Raises FileNotFoundError when no epoch has finished."""
+        """Return the best model, loaded safely.
+
+        Raises FileNotFoundError when no epoch has finished, or when it is not there any more, and ValueError
+        when it is damaged or another run's.
+        """
+        self._check_model()
+        model = load_model(self.folder / "best.keras")
+        with contextlib.suppress(ValueError, OSError):  # a damaged provenance; the file itself says it, too
+            model.about = self.about
+        return model
+
+    def _check_model(self):
         path = self.folder / "best.keras"
         if not path.exists():
-            raise FileNotFoundError(f"there is no {path}: no epoch of this run has finished; resume it first")
-        return load_model(path)
+            raise FileNotFoundError(
+                f"there is no {path}: no epoch of this run has finished, or its model was not kept; train it "
+                "first, by the same call"
+            )
+        if self._check("best.keras")["status"] != "finished":
+            state = parts.read_state(self.folder) or {}
+            saved = state.get("counters", {}).get("best", {}).get("best_file")
+            if saved not in (None, file_digest(path)):
+                raise ValueError(f"{path} is damaged, or another run's; {parts.advice()}")
 
-    def add_scores(self, usage, numbers):
-        """Write the scores on one usage, a dict of plain numbers, into metrics.json.
+    def score(self, usage="PrivateTest"):
+        """Return the score of the best model on one usage as it is, a dict of plain numbers, or None.
 
-        Counts how often PrivateTest was scored, because who looks often begins to select. The first score
-        stays under `PrivateTest`; later ones are kept beside it as `PrivateTest (2)` and so on.
+        That is the one on all faces that the usage had in the run's dataset, on no other faces, without
+        several views of a face and with the weights that the run has now, whenever it was taken. Its
+        `accuracy_twin_free` is None unless twins were looked for in the dataset's Training faces.
+        """
+        return parts.plain_score(self.metrics["scores"], self.provenance, self.weights, usage)
+
+    def add_score(self, numbers):
+        """Write what `Scores.as_json` returns into metrics.json, under a name that says what was scored.
+
+        A score that is there already stays. Counts how often PrivateTest was scored, because who looks often
+        begins to select.
         """
         with locked(self.folder, PATIENCE):
             metrics = self.metrics
-            name = usage
-            if usage == "PrivateTest":
-                metrics["private_test_scored"] += 1
-                count = metrics["private_test_scored"]
-                name = usage if count == 1 else f"{usage} ({count})"
+            metrics["scores"].setdefault(parts.score_name(numbers), numbers)
+            metrics["private_test_scored"] += bool(numbers.get("private_test"))
+            if metrics["status"] == "finished":
+                metrics.setdefault("weights", numbers.get("weights"))
+            self.write_metrics(metrics)
+
+    def add_scores(self, name, numbers):
+        """Write a table of plain numbers that belongs to the run's scores, a dict, into metrics.json."""
+        with locked(self.folder, PATIENCE):
+            metrics = self.metrics
             metrics["scores"][name] = numbers
-            write_json(self.folder / "metrics.json", metrics)
+            self.write_metrics(metrics)
+
+    def write_metrics(self, metrics, changed=()):
+        """Write metrics.json, with the digests of files that were `changed` or are not listed yet."""
+        listed = parts.list_files(self.folder, metrics["status"] == "finished")
+        known = {name: digest for name, digest in metrics.get("files", {}).items() if name not in changed}
+        write_sealed(self.folder / "metrics.json", dict(metrics) | {"files": listed | known})
+
+
+def emotions_of(model, network):
+    """Return the emotions of a network's outputs, a tuple of str in their order, or None.
+
+    `model` is what `open_model` was given and `network` what it opened. A run, its best.keras wherever it was
+    copied, and a shipped model say them. Of an older run, best.keras stands beside the record, and a network
+    of seven outputs that `models.build` made has the order of `EMOTIONS`. None means that nothing says them:
+    a file from elsewhere, or a Keras model in memory.
+    """
+    from fer_kit.models.contract import is_built_here
+
+    told = getattr(network, "about", {}).get("emotions")
+    run = model if isinstance(model, Run) else _run_of(model)
+    if told or run is not None:
+        return tuple(told or run.provenance["emotions"])
+    return EMOTIONS if is_built_here(network) and network.output_shape[-1] == len(EMOTIONS) else None
+
+
+def _run_of(model):
+    """The run to which a path belongs: a run folder, or best.keras in it. None for anything else."""
+    if not isinstance(model, (str, Path)):
+        return None
+    path = Path(model)
+    folder = path if path.is_dir() else path.parent
+    recorded = (folder / "provenance.json").exists() and (path.is_dir() or path.name == "best.keras")
+    return Run(folder) if recorded else None
 
 
 def open_model(model):
@@ -214,48 +373,6 @@ def find_model(model):
         raise FileNotFoundError(f"there is no run folder or file {model}, and {error}") from None
 
 
-def emotions_of(model, network):
-    """Return the emotions of a network's outputs, a tuple of str in their order, or None.
-
-    `model` is what `open_model` was given and `network` what it opened. A run records them, its best.keras
-    stands beside the record, and a network of seven outputs that `models.build` made has the order of
-    `EMOTIONS`. None means that nothing says them: a file from elsewhere, or a Keras model in memory.
-    """
-    from fer_kit.models.contract import is_built_here
-
-    run = model if isinstance(model, Run) else _run_of(model)
-    if run is not None:
-        return tuple(run.provenance["emotions"])
-    return EMOTIONS if is_built_here(network) and network.output_shape[-1] == len(EMOTIONS) else None
-
-
-def _run_of(model):
-    """The run to which a path belongs: a run folder, or best.keras in it. None for anything else."""
-    if not isinstance(model, (str, Path)):
-        return None
-    path = Path(model)
-    folder = path if path.is_dir() else path.parent
-    recorded = (folder / "provenance.json").exists() and (path.is_dir() or path.name == "best.keras")
-    return Run(folder) if recorded else None
-
-
-def read_predictions(path):
-    """Return what `write_predictions` wrote, as a dict of arrays."""
-    with np.load(path, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
-
-
-def write_predictions(path, faces, probabilities, **more):
-    """Write probabilities (N, K) of `faces` with their labels, usages and file names, all or nothing.
-
-    Probabilities are rounded to 5 decimals, which halves the file. `more` are further arrays by name.
-    """
-    known = {"labels": faces.labels, "usage": faces.usage, "files": faces.files}
-    rounded = np.round(probabilities, 5).astype(np.float32)
-    with replacing(path) as file:
-        np.savez_compressed(file, probabilities=rounded, **known, **more)
-
-
 def recorded(name):
     """Return the `Run` of this name that comes with the kit, or None when there is no such record.
 
@@ -265,87 +382,6 @@ def recorded(name):
     by_length = sorted((int(found[1]), path) for path, found in shorter.items() if found)
     folders = [RECORDS / name, *(path for _, path in reversed(by_length))]
     return next((Run(folder) for folder in folders if (folder / "config.json").exists()), None)
-
-
-def saved_epoch(folder):
-    """Return the last epoch that an unfinished run saved in its state.npz, 0 when there is none.
-
-    Raises ValueError for a damaged file.
-    """
-    path = Path(folder) / "state.npz"
-    if not path.exists():
-        return 0
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return json.loads(str(stored["about"]))["epoch"]
-    except Exception as error:
-        anew = by_door("retrain=True", "--retrain")
-        raise ValueError(f"{path} is damaged ({error}); start again with {anew}") from error
-
-
-def begin(folder, config, retrain=False):
-    """Return the `Run` in `folder`, in which `config` is written if the folder is new or for `retrain`.
-
-    A run that `retrain` replaces is kept, in a folder beside it whose name is printed.
-
-    Raises:
-        FileExistsError: When files of these names are there that no run of the kit left.
-        ValueError: When the folder holds a run of another `config`, saying what differs, or the model of a
-            run that can't be resumed because its metrics.json or state.npz is gone.
-    """
-    run = Run(folder)
-    there = [name for name in WRITTEN if (run.folder / name).exists()]
-    if there and not _is_record(run.folder):
-        raise FileExistsError(
-            f"{folder} holds {', '.join(there)}, but is no run record: its config.json is missing or none of "
-            f"the kit's. Give another folder {by_door('as out', 'with --out')}, or put the config.json back"
-        )
-    if retrain:
-        _set_aside(run.folder, there)
-    if not (run.folder / "config.json").exists():
-        run.folder.mkdir(parents=True, exist_ok=True)
-        write_json(run.folder / "config.json", config)
-        return run
-    differing = differences(run.config, json.loads(json.dumps(config)))
-    if differing:
-        advice = by_door("as out, or retrain=True", "with --out, or --retrain")
-        raise ValueError(
-            f"{folder} holds another run: {'; '.join(differing)}. "
-            f"Give another folder {advice} to train anew and keep that run beside it"
-        )
-    trained = [name for name in ("best.keras", "predictions.npz") if name in there]
-    if trained and "state.npz" not in there and not run.finished:
-        anew = by_door("pass retrain=True", "add --retrain")
-        raise ValueError(
-            f"{folder} holds the {trained[0]} of a trained run, but its metrics.json or state.npz is gone. "
-            f"Put it back, or {anew} to train anew and keep beside it what is there"
-        )
-    return run
-
-
-def _is_record(folder):
-    """Whether a folder's config.json is one that `begin` wrote; a damaged one counts as such."""
-    path = folder / "config.json"
-    try:
-        config = read_json(path) if path.is_file() else None
-    except ValueError:
-        return True
-    return isinstance(config, dict) and {"model", "recipe"} <= set(config)
-
-
-def _set_aside(folder, names):
-    """Move the files `names` of a run into a new folder beside it; delete them if no epoch had finished."""
-    worth = {"best.keras", "state.npz", "predictions.npz", "private.npz"} & set(names)
-    if not worth:
-        for name in names:
-            (folder / name).unlink()
-        return
-    beside = (folder.with_name(f"{folder.name}-replaced-{count}") for count in itertools.count(1))
-    aside = next(place for place in beside if not place.exists())
-    aside.mkdir()
-    for name in names:
-        (folder / name).replace(aside / name)
-    print(f"The run that was in {folder} is kept in {aside}")
 
 
 def versions():

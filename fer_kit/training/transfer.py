@@ -9,12 +9,16 @@ from keras.layers import BatchNormalization
 
 from fer_kit.data.balancing import with_copies
 from fer_kit.models.backbones import Backbone, classifier, feature_head
+from fer_kit.models.layers import weights_digest
+from fer_kit.models.portable import copy_portable
 from fer_kit.models.pretrained import load_model
+from fer_kit.runtime.files import file_digest
 from fer_kit.runtime.locks import locked
 from fer_kit.runtime.names import check_options, keywords
 from fer_kit.runtime.seeds import seeded
 from fer_kit.training.features import Features
 from fer_kit.training.loop import fit
+from fer_kit.training.parts import score_name
 from fer_kit.training.records import Run
 
 
@@ -79,12 +83,29 @@ def _complete(run, backbone, dropout):
     head, best, partial = (run.folder / f"{name}.keras" for name in ("head", "best", "partial"))
     if not head.exists():
         best.replace(head)
-    if not best.exists():
+    if not best.exists() or run.metrics.get("files", {}).get(best.name) == file_digest(head):
         trained = load_model(head)
         whole = classifier(backbone, trained.output_shape[-1], dropout)
         whole.get_layer("probabilities").set_weights(trained.get_layer("probabilities").get_weights())
         whole.save(partial)
-        partial.replace(best)
+        copy_portable(partial, partial, run.about)
+        _adopt(run, partial, weights_digest(whole))
+
+
+def _adopt(run, path, weights):
+    """Make the file at `path`, of a model that answers as the best one does, the best one of a run.
+
+    `weights` is the digest of its weights.
+    """
+    metrics = run.metrics
+    scores = {}
+    for name, score in metrics["scores"].items():
+        if "weights" in score and score["weights"] == metrics["weights"]:
+            score = score | {"weights": weights}
+            name = score_name(score)
+        scores[name] = score
+    path.replace(run.folder / "best.keras")
+    run.write_metrics(metrics | {"scores": scores, "weights": weights}, changed=["best.keras"])
 
 
 def fine_tune(
@@ -148,7 +169,7 @@ def _open_base(base):
         why = "has not finished" if "copies" in about else "has no frozen backbone"
         raise ValueError(f"{base.folder} {why}; fine-tuning starts from a finished run of train_head")
     model = base.model()
-    known = ("parameters", "backbone", "size", "weights", "fingerprint", "dropout", "copies")
+    known = ("parameters", "configuration", "backbone", "size", "weights", "fingerprint", "dropout", "copies")
     options = {name: value for name, value in about.items() if name not in known}
     network = model.get_layer("backbone")
     backbone = Backbone(about["backbone"], about["size"], about["weights"], network, options)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from fer_kit.data.doctor.near_duplicates import dhash
 from fer_kit.data.doctor.quality import BLANK, measure
@@ -78,6 +79,21 @@ class Signatures:
     def pixels(self):
         """One uint64 per face, equal for pixel-identical faces."""
         return mixed(self.hashes, self.digests)
+
+
+def usages_by_pixels(faces):
+    """Return in which usages FER-2013 has each of the `faces`, equal in every pixel.
+
+    A DataFrame of bool, a row per face and a column per usage.
+    """
+    known = Signatures.load()
+    numbers = np.array([int(digest[:8], 16) for digest in faces.digests], np.uint32)
+    rows = np.flatnonzero(np.isin(numbers, known.digests))  # hashes take longer, and are needed of few faces
+    pixels = mixed(dhash(faces.images[rows]), numbers[rows])
+    found = pd.DataFrame(False, index=range(len(faces)), columns=list(USAGES))
+    for code, usage in enumerate(USAGES):
+        found.loc[rows, usage] = np.isin(pixels, known.pixels[known.usage == code])
+    return found
 
 
 def mixed(keys, numbers):

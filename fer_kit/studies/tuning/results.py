@@ -13,7 +13,8 @@ import pandas as pd
 
 from fer_kit.runtime import settings
 from fer_kit.runtime.files import read_json, replacing, write_json
-from fer_kit.training.records import COLUMNS, RECORDS, Run
+from fer_kit.training.parts import COLUMNS
+from fer_kit.training.records import RECORDS, Run
 
 HEARTBEAT = 10
 """Seconds between two signs of life of a trial that is being trained."""

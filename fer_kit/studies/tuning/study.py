@@ -23,10 +23,12 @@ import keras
 
 from fer_kit.evaluation.scores import over_seeds
 from fer_kit.evaluation.scoring import evaluate
+from fer_kit.models.layers import configuration_digest
 from fer_kit.runtime.seeds import seeded
 from fer_kit.studies.tuning import results
 from fer_kit.studies.tuning.space import apply_setting, check_choices, check_space, describe, suggest
 from fer_kit.training.batches import choose_faces
+from fer_kit.training.distillation import in_words, open_teachers
 from fer_kit.training.loop import fit
 from fer_kit.training.recipes import differences, find_recipe
 from fer_kit.training.records import Run
@@ -56,7 +58,8 @@ def grid(model, faces, recipe, space, out, epochs=None, seed=0, **options):
     space = check_space(space, recipe, model)
     count = check_choices(space)
     optuna = results.import_optuna()
-    study = _begin(out, model, _config(model, faces, recipe, space, seed, options))
+    config = _config(model, faces, recipe, space, seed, options)
+    study = _begin(out, model, config, _built(model, faces, recipe, space, seed, options))
     study.pruner = optuna.pruners.NopPruner()  # a table needs whole curves
     study.sampler = optuna.samplers.GridSampler(space, seed=seed)
 
@@ -90,7 +93,8 @@ def search(
     recipe = _with_epochs(recipe, epochs)
     space = check_space(space, recipe, model)
     optuna = results.import_optuna()
-    study = _begin(out, model, _config(model, faces, recipe, space, seed, options))
+    config = _config(model, faces, recipe, space, seed, options)
+    study = _begin(out, model, config, _built(model, faces, recipe, space, seed, options))
     study.pruner = pruner or optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2)
 
     def done(begun):
@@ -150,18 +154,23 @@ class Report(keras.callbacks.Callback):
         self.trial.report(logs["val_accuracy"], epoch + 1)
 
 
-def _begin(out, model, config):
-    """Return the `optuna.Study` in `out`, created where it is new; refuse one of another `config`."""
+def _begin(out, model, config, network=None):
+    """Return the `optuna.Study` in `out`, created where it is new; refuse one of another `config`.
+
+    `network` is the digest of what a function builds, see `_built`.
+    """
     study = results.open_study(out, create=True)
-    code = "" if isinstance(model, str) else fingerprint(model)
+    identity = {} if isinstance(model, str) else {"code": fingerprint(model), "network": network}
     known = study.user_attrs
     differing = differences(known.get("config", config), config)
-    if known.get("code", code) != code:
-        differing.append(f"the code of {config['model']} has changed")
+    words = {"code": f"the code of {config['model']}", "network": f"what {config['model']} builds"}
+    changed = [words[name] for name, now in identity.items() if known.get(name, now) != now]
+    differing += [f"{what} has changed" for what in changed[:1]]
     if differing:
         raise ValueError(f"{out} holds another study: {'; '.join(differing)}. Give another folder as out")
     if "config" not in known:
-        study.set_user_attr("code", code)
+        for name, now in identity.items():
+            study.set_user_attr(name, now)
         study.set_user_attr("config", config)
     return study
 
@@ -228,10 +237,7 @@ def _train(model, faces, recipe, setting, folder, seed, callbacks=(), **options)
     recipe, of_model = apply_setting(setting, recipe)
     options |= of_model
     if not isinstance(model, str):
-        with seeded(seed):
-            built = model(len(faces.names), **options)
-        built.name = model.__name__  # Keras' own would count up, and the record not be found again
-        model = built
+        model = _build(model, faces, seed, options)
         options = {"about": of_model}
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log.txt").open("a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
@@ -250,8 +256,8 @@ def _config(model, faces, recipe, space, seed, options):
     """Return what makes a study the same study, as JSON gives it back."""
     learnt, selecting = choose_faces(faces)
     config = {
-        "model": model if isinstance(model, str) else model.__name__,
-        "options": options,
+        "model": _name(model),
+        "options": {name: _identity(name, value, recipe, faces) for name, value in options.items()},
         "recipe": asdict(recipe),
         "space": {name: v if isinstance(v, list) else repr(v) for name, v in space.items()},
         "faces": learnt.fingerprint,
@@ -261,11 +267,49 @@ def _config(model, faces, recipe, space, seed, options):
     return json.loads(json.dumps(config))
 
 
+def _name(model):
+    """Return the name of a network, or of the function that builds it, which a `partial` lends it."""
+    while isinstance(model, partial):
+        model = model.func
+    return model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
+
+
+def _identity(name, value, recipe, faces):
+    """Return what an option of `fit` is known by: a teacher by its weights, faces by their fingerprint."""
+    if name == "teacher":
+        return in_words(open_teachers(value, recipe, faces.names))
+    return getattr(value, "fingerprint", value)
+
+
+def _built(model, faces, recipe, space, seed, options):
+    """Return the digest of what a function builds for the first setting of a space; None for a named network.
+
+    The function's source does not say what it calls, what a closure holds, or which constants it reads.
+    """
+    if isinstance(model, str):
+        return None
+    setting = {name: v[0] if isinstance(v, list) else v.low for name, v in space.items()}
+    _, of_model = apply_setting(setting, recipe)
+    return configuration_digest(_build(model, faces, seed, options | of_model))
+
+
+def _build(model, faces, seed, options):
+    """Return a new network that a function builds, under the function's name."""
+    with seeded(seed):
+        built = model(len(faces.names), **options)
+    built.name = _name(model)  # Keras' own would count up, and the record not be found again
+    return built
+
+
 def fingerprint(function):
     """Return a hash of a function's source without comments and spacing, or else of its bytecode.
 
-    What it calls is not in it.
+    What it calls is not in it, nor what a `partial` gives it: see `_built`.
     """
+    while isinstance(function, partial):
+        function = function.func
+    if not hasattr(function, "__code__"):  # an object that can be called
+        function = type(function).__call__
     try:
         text = ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(function))))
     except (OSError, SyntaxError):  # typed into a console; a lambda amid a call
