@@ -5,7 +5,7 @@ from fer_kit import evaluation
 from fer_kit.studies import reproduction
 
 runs = reproduction.finished_runs()
-private = runs[0].metrics["scores"]["PrivateTest"]
+private = runs[0].score("PrivateTest")
 counts = np.array(private["confusion"])
 # %% 15-1 wrong: the median
 minutes = lambda run: run.history.seconds.median() / 60
