@@ -103,7 +103,7 @@ def tags(cell):
 # ---- running them ----
 
 
-@lru_cache
+@lru_cache(maxsize=1)
 def space(number, data):
     """Return the names that a lesson gives to its exercises, on drawn faces ("sample") or an archive."""
     names = {"__name__": "lesson", "display": print}
@@ -131,16 +131,23 @@ def check(exercise, names):
     run(exercises()[exercise][1], names, f"check of {exercise}")
 
 
-def on_both(rows):
-    """Return (exercise, data, source) for each (id, exercise, source), as pytest's parameters.
+def all_answers():
+    """Return (exercise, data, kind, source) of every answer, the lessons' own too, as pytest's parameters.
 
-    A lesson whose exercises use no faces runs once.
+    A lesson whose exercises use no faces runs once. Answers of one lesson and dataset follow each other, so that
+    its names are in memory no longer than that.
     """
     parameters = []
-    for name, exercise, source in rows:
-        parameters.append(pytest.param(exercise, "drawn", source, id=f"{name}, drawn faces"))
-        if any("load_faces" in line for line in sources(exercise[:2])):
-            parameters.append(pytest.param(exercise, "real", source, id=f"{name}, real faces"))
+    for number in LESSONS:
+        rows = [(of, kind, source, head) for head, of, kind, source in written_answers(number) if of]
+        for exercise, (solution, _) in exercises().items():
+            if exercise.startswith(number):
+                rows.append((exercise, "right", solution, f"# %% {exercise} right: the lesson's own"))
+        uses_faces = any("load_faces" in source for source in sources(number))
+        for data in ("drawn", "real") if uses_faces else ("drawn",):
+            for exercise, kind, source, head in rows:
+                name = f"{head.removeprefix('# %% ')}, {data} faces"
+                parameters.append(pytest.param(exercise, data, kind, source, id=name))
     return parameters
 
 
@@ -150,34 +157,14 @@ def data(request):
     return "sample" if request.param == "drawn" else str(request.getfixturevalue("real_archive"))
 
 
-def answers(kind):
-    """Return (id, exercise, source) of all answers of a kind."""
-    return [
-        (head.removeprefix("# %% "), exercise, source)
-        for number in LESSONS
-        for head, exercise, of_kind, source in written_answers(number)
-        if of_kind == kind
-    ]
-
-
-@pytest.mark.parametrize(("exercise", "data", "source"), on_both(answers("wrong")), indirect=["data"])
-def test_wrong_answers_are_refused(exercise, data, source):
+@pytest.mark.parametrize(("exercise", "data", "kind", "source"), all_answers(), indirect=["data"])
+def test_wrong_answers_are_refused_and_right_ones_pass(exercise, data, kind, source):
     names = answered(exercise, data, source)
-    with pytest.raises(AssertionError):
+    if kind == "right":
         check(exercise, names)
-
-
-@pytest.mark.parametrize(("exercise", "data", "source"), on_both(answers("right")), indirect=["data"])
-def test_right_answers_pass(exercise, data, source):
-    check(exercise, answered(exercise, data, source))
-
-
-SOLUTIONS = [(exercise, exercise, solution) for exercise, (solution, _) in exercises().items()]
-
-
-@pytest.mark.parametrize(("exercise", "data", "source"), on_both(SOLUTIONS), indirect=["data"])
-def test_the_lessons_own_solutions_pass(exercise, data, source):
-    check(exercise, answered(exercise, data, source))
+    else:
+        with pytest.raises(AssertionError):
+            check(exercise, names)
 
 
 @pytest.mark.parametrize("exercise", exercises())

@@ -5,7 +5,7 @@ import fer_kit
 from fer_kit.studies import classical
 
 faces = fer_kit.load_faces()
-train, test, names = faces.training[:500], faces.public_test[:200], faces.names
+train, test, names = faces.training.sample(500), faces.public_test.sample(200), faces.names
 one = test[:2]
 # %% 11-1 wrong: blocks side by side
 expected = (48 // 6 // 2) ** 2 * 2 * 2 * 9
