@@ -168,9 +168,11 @@ def _saved_and_loaded(network):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "untrained.keras"
         try:
-            network.save(path)
+            keras.saving.save_model(network, path)
             copy_portable(path, path)
             return load_model(path)
+        except OSError:  # the disk's fault
+            raise
         except Exception as error:
             raise ValueError(
                 f"{network.name} cannot be saved and opened again, so its training would be lost. Layers of "
