@@ -134,8 +134,8 @@ def check(exercise, names):
 def all_answers():
     """Return (exercise, data, kind, source) of every answer, the lessons' own too, as pytest's parameters.
 
-    A lesson whose exercises use no faces runs once. Answers of one lesson and dataset follow each other, so that
-    its names are in memory no longer than that.
+    A lesson whose exercises use no faces runs once. Answers of one lesson and dataset follow each other, so
+    that its names are in memory no longer than that.
     """
     parameters = []
     for number in LESSONS:
