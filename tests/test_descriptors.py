@@ -191,8 +191,8 @@ def test_a_damaged_cache_is_computed_anew(faces, cache, damage):
 
 
 def test_a_cache_folder_that_cannot_be_written_costs_a_warning_only(faces, tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("FER_CACHE", str(tmp_path / "file"))
+    (tmp_path / "features").write_text("in the way")
+    monkeypatch.setenv("FER_CACHE", str(tmp_path))
     with pytest.warns(UserWarning, match="could not keep"):
         assert describe(Hog(), faces[:5]).shape == (5, 900)
 

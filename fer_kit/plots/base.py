@@ -30,6 +30,7 @@ def use_style():
 
 def colours(names):
     """Return one colour per name, str (len(names),): the emotion's own, or the next free one."""
+    names = list(names)
     table = colours_of(names)
     return [table[name] for name in names]
 
