@@ -15,6 +15,10 @@ for name, value in {
 }.items():
     os.environ.setdefault(name, value)  # workers and kernels inherit it
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Lessons share runs, and only one process at a time may write into a run's folder.
+    os.environ["FER_OUT"] = f"{os.environ['FER_OUT']}/{os.environ['PYTEST_XDIST_WORKER']}"
+
 
 def pytest_unconfigure(config):
     """Remove the throw-away folders when the last worker is done."""

@@ -148,7 +148,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
 
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(OSError, match="No space left"):
-        random_faces(5).save(tmp_path / "faces.npz")
+        random_faces(5).save(tmp_path / "faces.npz", overwrite=True)
     assert list(tmp_path.iterdir()) == [tmp_path / "faces.npz"]
     assert FaceSet.load(tmp_path / "faces.npz").fingerprint == faces.fingerprint
 

@@ -168,7 +168,9 @@ def _saved_and_loaded(network):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "untrained.keras"
         try:
-            keras.saving.save_model(network, path)
+            # As training keeps it: the layers, whatever class of model holds them.
+            kept = keras.Model(network.inputs[0], network.outputs[0], name=network.name)
+            keras.saving.save_model(kept, path)
             copy_portable(path, path)
             return load_model(path)
         except OSError:  # the disk's fault
