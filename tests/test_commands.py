@@ -18,7 +18,8 @@ from fer_kit.runtime.extras import EXTRAS
 from fer_kit.runtime.names import by_door, command_line
 from fer_kit.runtime.stderr import quiet
 from fer_kit.tools import cli, watch
-from fer_kit.training.records import begin, find_model, recorded
+from fer_kit.training.folders import begin
+from fer_kit.training.records import find_model, recorded
 
 WITHOUT_KERAS = """
 import json, sys, time

@@ -16,10 +16,11 @@ from fer_kit.data.emotions import EMOTIONS
 from fer_kit.data.faceset import FaceSet
 from fer_kit.data.loading import load_faces
 from fer_kit.evaluation import metrics
-from fer_kit.evaluation.scores import Scores, compare, ensemble, over_seeds, select
+from fer_kit.evaluation.scores import Scores, compare, ensemble, over_seeds, scaled, select
 from fer_kit.evaluation.scoring import evaluate, predict
 from fer_kit.plots import results
 from fer_kit.runtime.files import write_json
+from fer_kit.studies.drop_emotion import without
 from fer_kit.training.records import Run
 
 
@@ -178,6 +179,14 @@ def test_seven_class_model_on_six_class_faces_is_masked(model):
     assert scores.predictions.shape == (4, 6)
     np.testing.assert_allclose(scores.predictions.sum(1), 1, atol=1e-5)
     assert "disgust" not in scores.per_emotion.index
+
+
+def test_a_face_for_which_no_output_is_left_gets_all_alike():
+    sure = np.array([[0.0, 0.0], [0.3, 0.1]], np.float32)
+    np.testing.assert_allclose(scaled(sure), [[0.5, 0.5], [0.75, 0.25]], atol=1e-6)
+    scores = Scores(flat_faces([0, 1, 2]), np.eye(7)[[0, 1, 1]], "PublicTest")
+    masked = without(scores, "disgust")
+    assert masked.faces == 2 and masked.right.tolist() == [True, False]
 
 
 @pytest.fixture

@@ -190,6 +190,13 @@ def check_probabilities(predictions, faces):
         )
 
 
+def scaled(predictions):
+    """Return probabilities of some of the outputs, scaled to add up to 1; without any left all are alike."""
+    total = predictions.sum(1, keepdims=True)
+    alike = np.float32(1 / predictions.shape[1])
+    return np.where(total > 0, predictions / np.where(total > 0, total, 1), alike)
+
+
 def select(candidates):
     """Return the name of the candidate with the highest accuracy.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_kit.data.emotions import EMOTIONS, USAGES, emotion_of
-from fer_kit.evaluation.scores import Scores, check_probabilities
+from fer_kit.evaluation.scores import Scores, check_probabilities, scaled
 from fer_kit.models.contract import check_from_elsewhere, check_names
 from fer_kit.models.layers import weights_digest
 from fer_kit.runtime.names import by_door
@@ -54,7 +54,7 @@ def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None
     scored, columns, left_out = match_emotions(part, names)
     if run is None:
         check_from_elsewhere(network, scored)
-    predictions = _scaled(predict(network, scored.images, augment, batch_size)[:, columns])
+    predictions = scaled(predict(network, scored.images, augment, batch_size)[:, columns])
     about = {"weights": weights_digest(network)}
     if leak := getattr(network, "about", {}).get("leak"):
         about["leak"] = leak
@@ -135,13 +135,6 @@ def _keep_predictions(run, scores):
     if twins_known:
         about["twins"] = scores.twins
     write_predictions(path, scores.scored, scores.predictions, **about)
-
-
-def _scaled(predictions):
-    """Return probabilities of some of the outputs, scaled to add up to 1; without any left all are alike."""
-    total = predictions.sum(1, keepdims=True)
-    alike = np.float32(1 / predictions.shape[1])
-    return np.where(total > 0, predictions / np.where(total > 0, total, 1), alike)
 
 
 def _flips(images):

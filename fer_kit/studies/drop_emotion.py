@@ -5,14 +5,14 @@ emotion gains, both have to answer the same: the network that knows all is score
 with the dropped emotion masked out of its softmax.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fer_kit.evaluation import metrics
-from fer_kit.evaluation.scores import Scores, compare, recorded_scores
+from fer_kit.evaluation.scores import Scores, compare, recorded_scores, scaled
 from fer_kit.evaluation.scoring import evaluate
 from fer_kit.studies.common import PLAIN, train
 from fer_kit.training.records import Run
@@ -113,10 +113,9 @@ def without(scores, *dropped):
         faces = faces.drop(name)
     rows = _rows_without(scores, dropped)
     kept = [k for k, name in enumerate(scores.scored.names) if name not in dropped]
-    predictions = scores.predictions[np.ix_(rows, kept)]
-    predictions = predictions / np.maximum(predictions.sum(1, keepdims=True), 1e-12)
+    predictions = scaled(scores.predictions[np.ix_(rows, kept)])
     twins = None if scores.twins is None else scores.twins[rows]
-    return Scores(faces, predictions, scores.usage, twins, scores.left_out, scores.augment)
+    return replace(scores, scored=faces, predictions=predictions, twins=twins)
 
 
 def _rows_without(scores, dropped):
