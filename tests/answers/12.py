@@ -5,7 +5,7 @@ import numpy as np
 from fer_kit import camera
 
 picture, video = camera.portrait(), list(camera.moving_faces(1, faces=2))
-search, remembered = camera.find_detector("haar-alt2"), {}
+search, remembered = camera.find_detector("haar-alt2", longest=200), {}
 
 
 def detector(frame):
