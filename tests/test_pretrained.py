@@ -13,6 +13,7 @@ import fer_kit
 from fer_kit.evaluation.scoring import evaluate
 from fer_kit.models import pretrained, zoo
 from fer_kit.runtime.devices import precision_policy
+from fer_kit.runtime.files import file_digest, write_json
 from maintain.ship import store
 
 
@@ -51,6 +52,16 @@ def test_shipped_in_float16_and_loaded_in_float32(folder, model, faces):
     expected = model.predict(faces.x[:20], verbose=0)  # in bfloat16
     np.testing.assert_allclose(loaded.predict(faces.x[:20], verbose=0), expected, atol=0.02)
     assert pretrained.card("tiny") == {"data": "none"}
+
+
+def test_a_card_of_another_file_is_refused(folder, model):
+    names = ["fear", "sad", "happy"]
+    path = store(model, "tiny", {"emotions": names}, folder)
+    write_json(path.with_suffix(".json"), {"emotions": names, "sha256": file_digest(path)})
+    assert fer_kit.load_pretrained("tiny").about["emotions"] == names
+    store(zoo.build("zhao-sepconv"), "other", {}, folder).replace(path)
+    with pytest.raises(ValueError, match="tiny.keras is damaged, or not the file that its card describes"):
+        fer_kit.load_pretrained("tiny")
 
 
 def test_nearest_name(folder, model):

@@ -198,7 +198,7 @@ def opened(scored):
 
 
 @pytest.mark.filterwarnings("ignore:.*PrivateTest was scored")
-@settings(deadline=None, max_examples=5, phases=QUICKLY)
+@settings(deadline=None, max_examples=3, phases=QUICKLY)
 @given(order=st.permutations(range(10)), chosen=st.integers(3, 10))
 def test_any_order_of_scorings_leaves_the_strict_one_right(
     scored, opened, whole, tmp_path_factory, order, chosen

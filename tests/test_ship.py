@@ -81,15 +81,6 @@ def test_a_sentence_of_a_card_is_as_its_numbers():
     assert "0 of the 90 test faces are sad, and it finds 0%" in limits({"per_emotion": rows})[2]
 
 
-def test_a_card_of_another_file_is_refused(run, faces, tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrained, "WEIGHTS", tmp_path / "weights")
-    path = ship(run, "tiny", faces, tmp_path / "weights")
-    assert pretrained.load_pretrained("tiny").about["emotions"] == list(faces.names)
-    build("zhao-sepconv").save(path)
-    with pytest.raises(ValueError, match="tiny.keras is damaged, or not the file that its card describes"):
-        pretrained.load_pretrained("tiny")
-
-
 def test_what_cannot_be_shipped(run, faces, tmp_path):
     with pytest.raises(ValueError, match="other data"):
         ship(run, "tiny", faces[:-1], tmp_path / "weights")
