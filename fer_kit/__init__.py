@@ -9,7 +9,7 @@ studies      experiments of single lessons
 camera       detection, tracking, the live demo
 plots        every figure
 session      what a notebook does first; reports: figures and numbers beside the reports' own
-tools        the command line
+tools        the command line; quiz: five questions after a lesson
 
 The names below are loaded when they are first used, so that `import fer_kit` is instant and what needs Keras
 is imported only by those who train.
@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = face(
         "runtime": "output_dir profile",
         "session": "check_hardware setup",
         "reports": "show_figure show_item show_record",
+        "tools.quiz": "quiz",
         "studies": "",
         "camera": "",
         "plots": "",

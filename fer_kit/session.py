@@ -21,7 +21,7 @@ from fer_kit.runtime.stderr import import_backend, print_anywhere, quiet
 HARDWARE_TYPE = "application/vnd.fer-kit.hardware+json"
 """Media type under which a notebook's output carries what `check_hardware` found."""
 
-EXTRAS = ("fetch", "classical", "tuning", "faces", "camera", "transfer")
+EXTRAS = ("fetch", "classical", "tuning", "faces", "camera", "transfer", "quiz")
 """The extras that lessons need, beside what the kit itself needs."""
 
 IMPORT_NAMES = {

@@ -33,6 +33,8 @@ def tiny():
             code("faces = [1, 2, 3]\nseen = 0"),
             text("**Question.** Why three?"),
             text("Because two are too few.", "solution"),
+            text("And why not four?"),
+            text("<details><summary>Answer</summary>\n\nFour would be one too many.\n\n</details>", "reply"),
             text("## Exercises"),
             text("### Exercise 1. Count\n\nPut it into `count`."),
             code("!echo counting\nseen = len(faces)\ncount = seen", "solution"),
@@ -132,6 +134,12 @@ def test_a_todo_names_its_exercise():
 
 
 @pytest.mark.parametrize("convert", [as_lab, as_source])
+def test_replies_are_left_out(convert):
+    made = convert(tiny())
+    assert "one too many" not in nbformat.writes(made) and "why not four" in nbformat.writes(made)
+
+
+@pytest.mark.parametrize("convert", [as_lab, as_source])
 def test_nothing_of_a_run_is_handed_on(convert):
     lesson = tiny()
     expected = nbformat.writes(convert(lesson))
@@ -217,15 +225,17 @@ def test_nothing_else_differs(lesson):
     lab = as_lab(lesson)
     assert has_tag(lab.cells[1], "name")
     del lab.cells[1]
-    assert lab.metadata == lesson.metadata and len(lab.cells) == len(lesson.cells)
-    for ours, theirs in zip(lesson.cells, lab.cells, strict=True):
+    kept = [cell for cell in lesson.cells if not has_tag(cell, "reply")]
+    assert lab.metadata == lesson.metadata
+    for ours, theirs in zip(kept, lab.cells, strict=True):
         replaced = has_tag(ours, "solution") or has_tag(ours, "hidden")
         assert ours == theirs or (replaced and ours.cell_type == theirs.cell_type)
 
 
 def test_no_solution_leaks(lesson):
-    solutions = [cell for cell in lesson.cells if has_tag(cell, "solution")]
-    given = "\n".join(cell.source for cell in lesson.cells if not has_tag(cell, "solution"))
+    telling = ("solution", "reply")
+    solutions = [cell for cell in lesson.cells if any(has_tag(cell, tag) for tag in telling)]
+    given = "\n".join(cell.source for cell in lesson.cells if cell not in solutions)
     written = nbformat.writes(as_lab(lesson))
     cells = "\n".join(cell.source for cell in as_lab(lesson).cells)
     for cell in solutions:
@@ -252,7 +262,8 @@ def test_each_exercise_says_which_names_its_check_needs(lesson):
 def test_the_course_for_nbgrader_keeps_all_text(lesson):
     source = as_source(lesson)
     del source.cells[1]
-    for ours, theirs in zip(lesson.cells, source.cells, strict=True):
+    kept = [cell for cell in lesson.cells if not has_tag(cell, "reply")]
+    for ours, theirs in zip(kept, source.cells, strict=True):
         added = [
             d[2:] for d in difflib.ndiff(ours.source.splitlines(), theirs.source.splitlines()) if d[0] != " "
         ]

@@ -10,6 +10,7 @@ EXTRAS = {
     "optuna": "tuning",
     "mtcnn": "faces",
     "anywidget": "camera",
+    "jupyterquiz": "quiz",
     "ai_edge_litert": "litert",
     "onnx": "onnx",
     "onnxruntime": "onnx",

@@ -1,7 +1,8 @@
-"""What only the command line does; lessons never import it.
+"""What the command line does. Of all this lessons use `fer_kit.quiz` alone.
 
 cli      the commands and their arguments
 run      the notebooks in order; page: what is written of them; times: how long they take
 labs     notebooks without solutions; marking: an nbgrader course, and marker: how it runs checks
+quiz     five questions after a lesson, which lie in quizzes/
 watch    faces and emotions in pictures, a video or the camera
 """

@@ -43,10 +43,11 @@ def as_lab(notebook):
     """Return the student version of a lesson.
 
     A code cell tagged `solution` becomes a TODO cell, a markdown cell tagged `solution` an answer cell. A
-    check tagged `hidden`, which would give the answer away, becomes a remark. A cell for name and number
-    follows the title. All other cells are the lesson's, ids included, without what a run left in them.
+    check tagged `hidden`, which would give the answer away, becomes a remark. A cell tagged `reply`, the
+    answer to a question of the prose, is left out. A cell for name and number follows the title. All other
+    cells are the lesson's, ids included, without what a run left in them.
     """
-    lab = as_written(notebook)
+    lab = without_replies(as_written(notebook))
     lab.cells = [_for_students(cell, exercise) for cell, exercise in with_exercises(lab)]
     lab.cells.insert(1, name_cell())
     return lab
@@ -62,6 +63,12 @@ def as_written(notebook):
     ):
         written, _ = clear.preprocess(written, {})
     return nbformat.from_dict(written)
+
+
+def without_replies(notebook):
+    """Return a notebook without the cells that answer a question of the prose."""
+    notebook.cells = [cell for cell in notebook.cells if not has_tag(cell, "reply")]
+    return notebook
 
 
 def with_exercises(notebook):

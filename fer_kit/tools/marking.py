@@ -13,6 +13,7 @@ from fer_kit.tools.labs import (
     text_of,
     todo,
     with_exercises,
+    without_replies,
     write_all,
 )
 from fer_kit.tools.run import find_notebooks
@@ -62,9 +63,9 @@ def as_source(notebook):
 
     Solutions stand between BEGIN and END SOLUTION and checks become locked tests. A check tagged
     `hidden`, which would give the answer away, stands between BEGIN and END HIDDEN TESTS. An open
-    question is marked by hand.
+    question is marked by hand, and replies are left out.
     """
-    source = as_written(notebook)
+    source = without_replies(as_written(notebook))
     pairs = with_exercises(source)
     source.cells = [_marked(nbformat.from_dict(cell), exercise) for cell, exercise in pairs]
     source.cells.insert(1, name_cell())
