@@ -26,6 +26,7 @@ EXTRAS = ("fetch", "classical", "tuning", "faces", "camera", "transfer", "quiz")
 
 IMPORT_NAMES = {
     "opencv-contrib-python-headless": "cv2",  # Colab has another build of it, and they share one folder
+    "pillow": "PIL",
     "scikit-learn": "sklearn",
     "scikit-image": "skimage",
 }

@@ -61,6 +61,19 @@ def ship(options):
     print(ship_run(options.run, options.name, load_faces(options.data), overwrite=options.overwrite))
 
 
+def signatures(options):
+    """Make FER-2013's signatures anew.
+
+    They are how the kit knows the faces of FER-2013: hashes and measures, no images.
+    """
+    from fer_kit.data import load_faces
+    from fer_kit.data.doctor.signatures import REFERENCE, Signatures
+
+    faces = load_faces(options.data, cache=False)
+    Signatures.of(faces).save()
+    print(f"{REFERENCE}: {len(faces):,} faces, {REFERENCE.stat().st_size / 1000:,.0f} kB")
+
+
 def badges(_options):
     """Write the repository's address into all badges.
 
@@ -128,6 +141,7 @@ COMMANDS = {
     ],
     guide: [argument("times", nargs="*", metavar="FILE", help="a times.json that `run` left")],
     ship: [RUN, argument("name", metavar="NAME", help="the name to load it by"), DATA, OVERWRITE],
+    signatures: [DATA],
     badges: [],
     setups: [
         argument("setup", metavar="SETUP", nargs="+", help="NAME=PYTHON, or colab or kaggle: built here"),

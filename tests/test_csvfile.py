@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fer_kit.data.csv import read_csv
+from fer_kit.data.files.csv import read_csv
 from fer_kit.data.loading import load_faces
 
 HEADER = "emotion,pixels,Usage\n"

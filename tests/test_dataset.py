@@ -140,7 +140,10 @@ def test_colour_large_and_16_bit_images_are_converted_with_a_count(folder):
     cv2.imwrite(str(folder / "train/sad/Training_a.png"), np.full((48, 48, 3), 90, np.uint8))
     cv2.imwrite(str(folder / "train/sad/Training_b.png"), np.full((96, 64), 91, np.uint8))
     cv2.imwrite(str(folder / "train/sad/Training_c.png"), np.full((48, 48), 92 * 257, np.uint16))
-    cv2.imwrite(str(folder / "train/sad/Training_d.png"), np.full((48, 48, 4), 93, np.uint8))
+    cv2.imwrite(
+        str(folder / "train/sad/Training_d.png"),
+        np.dstack([np.full((48, 48, 3), 93, np.uint8), np.full((48, 48), 255, np.uint8)]),
+    )
     faces = load_faces(folder)
     added = [name.endswith(("_a.png", "_b.png", "_c.png", "_d.png")) for name in faces.files]
     assert sorted(set(faces.images[added].ravel().tolist())) == [90, 91, 92, 93]
@@ -181,14 +184,22 @@ def test_validation_folders_without_prefixed_names(folder):
     assert (load_faces(folder).counts()["PublicTest"] == 6).all()
 
 
-def test_two_copies_are_refused(folder):
+def test_of_two_equal_copies_one_is_read_and_two_that_differ_are_refused(folder):
     shutil.copytree(folder, folder / "fer2013")
+    faces = load_faces(folder)
+    assert len(faces) == 63
+    assert any("there 2 times" in note.text for note in faces.notes)
+    next((folder / "fer2013/train/happy").iterdir()).unlink()
     with pytest.raises(ValueError, match=r"several copies of the dataset, in .*the top folder.*'fer2013'"):
         load_faces(folder)
 
 
-def test_two_archives_in_one_folder_are_refused(archive):
+def test_of_two_archives_with_the_same_faces_one_is_read_and_two_that_differ_are_refused(folder, archive):
     shutil.copy(archive, archive.with_name("other.zip"))
+    faces = load_faces(archive.parent)
+    assert "faces.zip and other.zip hold the same faces: faces.zip is read" in map(str, faces.notes)
+    next((folder / "train/happy").iterdir()).unlink()
+    pack(folder, archive.with_name("other.zip"))
     with pytest.raises(ValueError, match=r"several datasets \(faces.zip, other.zip\)"):
         load_faces(archive.parent)
 

@@ -8,7 +8,6 @@ The cameras of a browser, which Python cannot open, are in browser and colab.
 
 import contextlib
 import itertools
-import mimetypes
 import re
 import time
 import warnings
@@ -23,6 +22,8 @@ from PIL import Image, ImageSequence
 
 from fer_kit.camera.boxes import to_rgb
 from fer_kit.camera.demo import moving_faces
+from fer_kit.data.files.kinds import HEAD, kind_of
+from fer_kit.data.files.pictures import read_picture
 from fer_kit.runtime.stderr import quiet
 
 DEMO_FRAMES = 250
@@ -141,25 +142,21 @@ def _address(address):
 def decode(content, name="this"):
     """Return a picture file's bytes as a frame, uint8 RGB (H, W, 3), turned upright as its EXIF says.
 
-    Grey becomes RGB, 16 bits become 8, transparency is dropped. Raises ValueError, naming the file `name`,
-    for bytes that are no whole picture.
+    Grey becomes RGB, all numbers become 8 bits, what is transparent white. Raises ValueError, naming the
+    file `name`, for bytes that are no whole picture.
     """
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # no bytes at all, or more than 2^30 pixels
-        image = None
-    if image is None:
-        raise ValueError(f"{name} is no picture that OpenCV can read; save it as JPEG or PNG")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        image, _ = read_picture(content)
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from error
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else np.ascontiguousarray(image)
 
 
 def _is_picture(path):
     if not path.is_file():
         return False
-    if str(path).isascii():
-        return cv2.haveImageReader(str(path))
-    # On Windows OpenCV opens no path with other letters: there the ending of the name has to do.
-    return (mimetypes.guess_type(path.name)[0] or "").startswith("image/")
+    with path.open("rb") as file:
+        return kind_of(file.read(HEAD)) == "picture" or str(path).isascii() and cv2.haveImageReader(str(path))
 
 
 def _folder(path):

@@ -3,9 +3,8 @@
 emotions   the seven emotions, their colours, the three usages
 faceset    FaceSet: images, labels, usages and names, and its subsets
 loading    load_faces: from an archive, a folder, a csv or nothing to a FaceSet
-layout     from files to faces: which emotion and usage each file is, and its pixels
-archive    reading a zip without unpacking it
-csv        reading fer2013.csv
+files      a package: from files to faces, whatever they are packed in
+usages     the usages of a copy that lacks some: known again, or held out of Training
 fetch      downloading FER-2013
 augment    hejslet's and murphy's augmentation; Keras layers; class weights
 balancing  equally many faces of every emotion

@@ -164,11 +164,15 @@ def _check_places(src, dst):
 
 
 def _read_folder(src):
-    from fer_kit.data.archive import FolderImages
-    from fer_kit.data.layout import read_faces, read_layout
+    from fer_kit.data.files.archive import FolderFiles
+    from fer_kit.data.files.layout import read_layout
+    from fer_kit.data.files.numbering import name_emotions
+    from fer_kit.data.files.pictures import read_faces
 
-    files = FolderImages(src)
-    layout = read_layout(files, src)
+    files = FolderFiles(src)
+    layout = read_layout(files)
+    if not layout.names:
+        raise ValueError(f"{src} has no faces in emotion folders; it should hold one folder per emotion")
     if set(layout.usage) != {"Training"}:
         raise ValueError(f"{src} holds test faces, which must stay as they are; point at its train folder")
     contents = {name: files[name] for name in layout.names}
@@ -176,8 +180,10 @@ def _read_folder(src):
     bad = [str(src / name) for name, ok in zip(layout.names, readable, strict=True) if not ok]
     if bad:
         raise ValueError(f"{len(bad)} unreadable images, the first is {bad[0]}; delete or replace them")
+    names = tuple(dict.fromkeys(layout.words))
+    labels = [names.index(word) for word in layout.words]
     fields = {"files": np.array(layout.names), "source": str(src), "notes": (*layout.notes, *notes)}
-    return FaceSet(images, layout.labels, layout.usage, **fields), contents
+    return name_emotions(FaceSet(images, labels, layout.usage, names, **fields)), contents
 
 
 def _file_names(faces):

@@ -9,6 +9,7 @@ import pandas as pd
 
 from fer_kit.data.emotions import EMOTIONS, USAGES
 from fer_kit.runtime.files import check_free, replacing
+from fer_kit.runtime.names import by_door
 
 SIZE = 48
 """Height and width of a face in pixels."""
@@ -39,7 +40,8 @@ class FaceSet:
     `images` uint8 (N, 48, 48), 0-255; `labels` int64 (N,), indices into `names`; `usage` str (N,),
     Training, PublicTest or PrivateTest; `names` the emotions (or other names) that labels stand for;
     `files` str (N,), where each face came from; `source` where all of them came from; `notes`, a tuple of
-    `Note` or str, what had to be converted, left out or assumed on the way.
+    `Note` or str, what had to be converted, left out or assumed on the way; `targets` float32 (N, K), what
+    `training.fit` learns from in place of the labels, such as shares of votes that add up to 1.
 
     Raises ValueError when shapes, dtypes or labels do not fit together.
     """
@@ -51,6 +53,7 @@ class FaceSet:
     files: np.ndarray | None = None
     source: str = ""
     notes: tuple = ()
+    targets: np.ndarray | None = None
 
     steps_per_execution = 1
     """How many batches `training.fit` has Keras take at once (`training.features` takes more)."""
@@ -68,6 +71,8 @@ class FaceSet:
         for name, values in (("labels", labels), ("usage", usage), ("files", self.files)):
             if len(values) != count:
                 raise ValueError(f"{name} has {len(values)} entries for {count} images")
+        if self.targets is not None and self.targets.shape != (count, len(self.names)):
+            raise ValueError(f"targets must be ({count}, {len(self.names)}), not {self.targets.shape}")
         wrong = np.flatnonzero((labels < 0) | (labels >= len(self.names)))
         if len(wrong):
             raise ValueError(
@@ -94,6 +99,7 @@ class FaceSet:
             labels=self.labels[rows],
             usage=self.usage[rows],
             files=self.files[rows],
+            targets=None if self.targets is None else self.targets[rows],
         )
 
     def part(self, usage):
@@ -112,7 +118,10 @@ class FaceSet:
             raise ValueError(f"no usage {usage!r}; there are {', '.join(USAGES)}")
         found = self[self.usage == usage]
         if not len(found):
-            raise ValueError(f"{self.source or 'this FaceSet'} has no {usage} faces")
+            remedy = by_door("load_faces(..., hold_out=0.1) holds", "--hold-out 0.1 holds")
+            raise ValueError(
+                f"{self.source or 'this FaceSet'} has no {usage} faces; {remedy} out a tenth of Training"
+            )
         return found
 
     @property
@@ -242,7 +251,11 @@ class FaceSet:
             raise ValueError(f"only {', '.join(self.names)} are left; drop nothing more")
         keep = self[self.labels != gone]
         names = tuple(n for n in self.names if n != name)
-        return replace(keep, labels=keep.labels - (keep.labels > gone), names=names)
+        targets = keep.targets
+        if targets is not None:
+            targets = np.delete(targets, gone, axis=1)
+            targets = targets / targets.sum(axis=1, keepdims=True)
+        return replace(keep, labels=keep.labels - (keep.labels > gone), names=names, targets=targets)
 
     def join(self, other):
         """Put two FaceSets together.
@@ -258,7 +271,9 @@ class FaceSet:
         """
         if self.names != other.names:
             raise ValueError(f"cannot join faces named {self.names} with faces named {other.names}")
-        fields = ("images", "labels", "usage", "files")
+        if (self.targets is None) != (other.targets is None):
+            raise ValueError("cannot join faces that have targets with faces that have none")
+        fields = ["images", "labels", "usage", "files"] + ["targets"] * (self.targets is not None)
         both = {f: np.concatenate([getattr(self, f), getattr(other, f)]) for f in fields}
         return replace(self, **both, notes=self.notes + other.notes)
 
@@ -281,9 +296,14 @@ class FaceSet:
 
     @cached_property
     def fingerprint(self):
-        """16 hexadecimal digits that change with any pixel, label or usage, but not with the order."""
+        """16 hexadecimal digits that change with any pixel, label, usage or target, not with the order."""
         rows = sorted(zip(self.digests.tolist(), self.labels.tolist(), self.usage.tolist(), strict=True))
-        return hashlib.sha256(repr((self.names, rows)).encode()).hexdigest()[:16]
+        digest = hashlib.sha256(repr((self.names, rows)).encode())
+        if self.targets is not None:
+            digest.update(
+                b"".join(sorted(d + t.tobytes() for d, t in zip(self.digests, self.targets, strict=True)))
+            )
+        return digest.hexdigest()[:16]
 
     def to_tf_data(self, batch_size=64, shuffle=True, seed=0):
         """Return the faces as batches for a training loop of one's own. Needs TensorFlow.
@@ -311,6 +331,8 @@ class FaceSet:
         check_free(path, overwrite)
         with replacing(path) as out:
             fields = {f: getattr(self, f) for f in self.__dataclass_fields__}
+            if self.targets is None:
+                del fields["targets"]
             notes = [(note.kind, note.text) for note in self.notes]
             np.savez(out, **fields | {"notes": np.array(notes, str).reshape(-1, 2)})
 
@@ -322,7 +344,8 @@ class FaceSet:
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
-                fields = {f: stored[f] for f in cls.__dataclass_fields__}
+                optional = {"targets"} - set(stored.files)
+                fields = {f: stored[f] for f in cls.__dataclass_fields__ if f not in optional}
         except FileNotFoundError:
             raise
         except Exception as error:

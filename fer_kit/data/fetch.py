@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from fer_kit.data.archive import FolderImages
+from fer_kit.data.files.archive import FolderFiles
 from fer_kit.data.loading import BY_HAND, load_faces
 from fer_kit.runtime.extras import how_to_install
 from fer_kit.runtime.files import replacing
@@ -46,7 +46,7 @@ def _download():
 
 def _pack(folder, target):
     """Put the downloaded files into one archive, all or nothing: it opens faster than 35,887 files."""
-    files = FolderImages(folder)
+    files = FolderFiles(folder)
     with replacing(target) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name in files:
             archive.writestr(name, files[name])

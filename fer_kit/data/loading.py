@@ -6,12 +6,12 @@ import struct
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from fer_kit.data.archive import FolderImages, ZipImages
-from fer_kit.data.csv import read_csv
-from fer_kit.data.faceset import FaceSet
-from fer_kit.data.layout import missing_emotions, read_faces, read_layout
+from fer_kit.data import usages
+from fer_kit.data.emotions import USAGES
+from fer_kit.data.faceset import FaceSet, Note
+from fer_kit.data.files import reading
+from fer_kit.data.files.numbering import name_emotions
+from fer_kit.data.files.votes import with_votes
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.runtime import settings
 from fer_kit.runtime.files import file_digest
@@ -20,7 +20,7 @@ from fer_kit.runtime.names import by_door
 LONGEST_END = 22 + 65535
 """Bytes that the end of a zip archive may have behind its list of entries: a record and a comment."""
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Counted up whenever the same file would be read differently, so that old caches are not used."""
 
 BY_HAND = (
@@ -29,30 +29,49 @@ BY_HAND = (
 HOW_TO_GET_IT = f"run `python -m fer_kit fetch`, or {BY_HAND}"
 
 
-def load_faces(path=None, *, allow_missing=False, cache=True):
-    """Load FER-2013, or another dataset of faces in emotion folders.
+def load_faces(
+    path=None, *, allow_missing=False, names=None, hold_out=None, votes=None, soft=False, cache=True
+):
+    """Load FER-2013, or another dataset of faces by emotion.
+
+    A copy of FER-2013 that lacks a usage gets its usages back: the kit knows the faces. An emotion that
+    nobody in the dataset shows is not among the names of what is returned.
 
     Args:
-        path: a Kaggle archive (.zip), its folders, `fer2013.csv`, a saved `.npz` or "sample". None takes what
-            lies at FER_DATA or in `data/`, or else the built-in sample, and prints which.
-        allow_missing: accept a dataset in which a usage lacks a whole emotion (CK+ has no neutral).
-        cache: read an archive or a csv file once, and later take it from the cache folder.
+        path: an archive (.zip, .tar.gz), folders, `fer2013.csv`, Parquet or NumPy files, a saved `.npz`, a
+            place inside an archive (`faces.zip/images`), or "sample". None takes what lies at FER_DATA or in
+            `data/`, or else the built-in sample, and prints which.
+        allow_missing: accept a dataset in which a usage lacks an emotion that another usage has.
+        names: for folders or labels that are numbers: the emotions in the order of the numbers.
+        hold_out: the share, 0 to 1, of the Training faces to hold out for each usage that is missing. By
+            default nothing; where `path` is None a tenth, and it is said. 0 holds out nothing.
+        votes: the path of FER+'s `fer2013new.csv`: labels are then what most of ten people chose.
+        soft: with `votes`, also learn from the shares of the votes: they become the `targets`.
+        cache: read an archive or a table once, and later take it from the cache folder.
 
     Returns:
-        A `FaceSet`. Its `notes` say what had to be converted, left out or assumed.
+        A `FaceSet`. Its `notes` say what had to be converted, left out, held out or assumed.
 
     Raises:
         FileNotFoundError: nothing is at `path`.
         ValueError: the content cannot be used; the message names the file and says what to do.
+        ImportError: a package that reads the format is missing.
     """
     chatty = path is None
     path = settings.data_path() if path is None else Path(path).expanduser()
-    if chatty and path is not None and path.is_dir() and not _candidates(path):
+    if chatty and path is not None and path.is_dir() and not reading.may_hold_dataset(path):
         path = None
     if path is None or str(path) == "sample":
         faces = draw_sample()
     else:
-        faces = _open(find_dataset(path), allow_missing, cache)
+        faces = _open(path, names, cache)
+        if votes is not None:
+            faces = with_votes(faces, votes, soft)
+        faces = _complete(faces, allow_missing)
+    if hold_out is None and chatty:
+        hold_out = usages.SHARE
+    if hold_out:
+        faces = usages.hold_out(faces, hold_out)
     if chatty:
         print(faces)
         if faces.source == "built-in sample":
@@ -65,87 +84,80 @@ def load_faces(path=None, *, allow_missing=False, cache=True):
 def find_dataset(path):
     """Return the Path of the one dataset at `path`: a file, or a folder that holds it.
 
-    Raises FileNotFoundError when nothing is there, ValueError when several archives are.
+    Raises FileNotFoundError when nothing is there, ValueError when several that differ are.
     """
-    path = Path(path)
-    if not path.exists():
+    return _find(Path(path), cache=True)[0]
+
+
+def _find(path, cache):
+    """Return (the Path of the one dataset at `path`, notes on others with the same faces)."""
+    outer, inside = reading.split_path(path)
+    if not outer.exists():
         raise FileNotFoundError(f"{path} does not exist; {HOW_TO_GET_IT}")
-    if path.is_file():
-        return path
-    found = _candidates(path)
+    if inside or outer.is_file():
+        return path, ()
+    found = reading.dataset_files(path)
     if not found:
-        raise FileNotFoundError(f"{path} holds no dataset; {HOW_TO_GET_IT}")
-    if len(found) > 1:
-        names = ", ".join(p.name for p in found)
-        raise ValueError(f"{path} holds several datasets ({names}); point at one of them")
-    return found[0]
+        if not any(path.iterdir()):
+            raise FileNotFoundError(f"{path} holds no dataset; {HOW_TO_GET_IT}")
+        return path, ()
+    if len(found) == 1:
+        return found[0], ()
+    names = [file.name for file in found]
+    if len({_read(file, None, cache).fingerprint for file in found}) > 1:
+        raise ValueError(reading.several_datasets(path, names))
+    return found[0], (reading.same_faces(names),)
 
 
-def _candidates(folder):
-    """What in a folder may be a dataset: files with a data suffix, or else the folder itself.
-
-    UTKFace may lie beside it (`fer_kit.studies.gender`) and is not looked at.
-    """
-    entries = sorted(p for p in folder.iterdir() if not p.name.lower().startswith((".", "utkface")))
-    files = [p for p in entries if p.suffix.lower() in {".zip", ".csv"}]
-    if files:
-        return files
-    return [folder] if any(p.is_dir() for p in entries) else []
+def _open(path, names, cache):
+    path, notes = _find(path, cache)
+    faces = _read(path, names, cache)
+    return replace(faces, notes=faces.notes + notes) if notes else faces
 
 
-def _open(path, allow_missing, cache):
-    if path.suffix.lower() == ".npz":
+def _read(path, names, cache):
+    """Return the faces at a path, from the cache where they were read before."""
+    if path.suffix.lower() == ".npz" and reading.is_saved(path):
         return FaceSet.load(path)
-    if path.is_dir():
-        faces, gone = _read_images(FolderImages(path), path)
-    else:
-        stored = _cache_file(path) if cache else None
-        if stored and stored.exists():
-            with contextlib.suppress(ValueError):  # a damaged cache is made anew
-                return _complete(FaceSet.load(stored), allow_missing)
-        faces, gone = _read_file(path)
-    faces = replace(faces, notes=faces.notes + tuple(gone))
-    if cache and path.is_file():
+    stored = _cache_file(path, names) if cache and path.is_file() else None
+    if stored and stored.exists():
+        with contextlib.suppress(ValueError):  # a damaged cache is made anew
+            return FaceSet.load(stored)
+    faces = usages.give_back(name_emotions(reading.read_dataset(path), names))
+    if stored:
         _store(faces, stored)
-    return _complete(faces, allow_missing)
-
-
-def _read_file(path):
-    suffix = path.suffix.lower()
-    if suffix == ".zip":
-        return _read_images(ZipImages(path), path)
-    if suffix == ".csv":
-        images, labels, usage = read_csv(path)
-        lines = np.char.add("line ", np.arange(2, len(labels) + 2).astype(str))
-        return FaceSet(images, labels, usage, files=lines, source=path.name), ()
-    raise ValueError(f"{path} is no dataset: expected a .zip archive, a .csv file, a saved .npz or a folder")
-
-
-def _read_images(files, path):
-    layout = read_layout(files, path)
-    images, readable, notes = read_faces(files, layout.names)
-    faces = FaceSet(
-        images,
-        np.array(layout.labels),
-        np.array(layout.usage),
-        files=np.array(layout.names),
-        source=path.name,
-        notes=(*layout.notes, *notes),
-    )
-    return faces[readable], missing_emotions(layout)
-
-
-def _complete(faces, allow_missing):
-    gone = [note.text for note in faces.notes if note.kind == "missing"]
-    if gone and not allow_missing:
-        otherwise = by_door(", or pass allow_missing=True to go on", "")
-        raise ValueError(f"{faces.source}: {'; '.join(gone)}. Add the missing folder{otherwise}")
     return faces
 
 
-def _cache_file(path):
+def _complete(faces, allow_missing):
+    """Return the faces with the emotions that are there; refuse a usage that lacks what another has."""
+    labels = {usage: set(faces.labels[faces.usage == usage].tolist()) for usage in USAGES}
+    seen = set().union(*labels.values())
+    gone = [name for k, name in enumerate(faces.names) if k not in seen]
+    lacking = {usage: seen - there for usage, there in labels.items() if there and there != seen}
+    texts = [
+        f"{usage} has no faces for {', '.join(faces.names[k] for k in sorted(lack))}"
+        for usage, lack in lacking.items()
+    ]
+    if texts and not allow_missing:
+        otherwise = by_door("pass allow_missing=True", "give --allow-missing")
+        raise ValueError(
+            f"{faces.source}: {'; '.join(texts)}. Add the missing folder, or {otherwise} to go on"
+        )
+    notes = [Note("missing", text) for text in texts]
+    gone = gone[: len(faces.names) - 2]  # a single emotion keeps the name of another one beside it
+    for name in gone:
+        faces = faces.drop(name)
+    if gone:
+        notes.append(
+            Note("missing", f"no face is {' or '.join(gone)}: the emotions are {', '.join(faces.names)}")
+        )
+    return replace(faces, notes=(*faces.notes, *notes)) if notes else faces
+
+
+def _cache_file(path, names=None):
     """Where a file's faces are cached: the name changes when its content does."""
-    version = f"{CACHE_VERSION} {content_digest(path)}"
+    version = f"{CACHE_VERSION} {content_digest(path)} {names and tuple(names)}"
     digest = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in (str(path.resolve()), version)]
     return settings.cache_dir() / f"{path.stem}-{digest[0]}-{digest[1]}.npz"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fer_kit.data.archive import FolderImages, ZipImages
 from fer_kit.data.faceset import FaceSet, Note
-from fer_kit.data.layout import read_faces
+from fer_kit.data.files.archive import FolderFiles, ZipFiles
+from fer_kit.data.files.pictures import read_faces
 
 GENDERS = ("male", "female")
 GROUPS = ("White", "Black", "Asian", "Indian", "other")
@@ -34,7 +34,7 @@ def load_utkface(path):
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; get UTKFace from its authors' page")
-    files = FolderImages(path) if path.is_dir() else ZipImages(path)
+    files = FolderFiles(path) if path.is_dir() else ZipFiles(path)
     pictures = [n for n in files if n.lower().endswith((".jpg", ".jpeg", ".png"))]
     names = [n for n in pictures if _fields(n)]
     if not names:

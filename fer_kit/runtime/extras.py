@@ -8,6 +8,7 @@ EXTRAS = {
     "kagglehub": "fetch",
     "skimage": "classical",
     "optuna": "tuning",
+    "pyarrow": "tables",
     "mtcnn": "faces",
     "anywidget": "camera",
     "jupyterquiz": "quiz",

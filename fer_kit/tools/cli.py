@@ -10,6 +10,7 @@ import sys
 
 from fer_kit import __version__
 from fer_kit.data.emotions import USAGES
+from fer_kit.data.usages import SHARE
 from fer_kit.models.catalogue import find_architecture
 from fer_kit.runtime.extras import extras_named
 from fer_kit.runtime.names import command_line
@@ -100,11 +101,15 @@ def doctor(options):
     """Examine a dataset.
 
     Counts, finds duplicates, twins, blanks and signs of tampering, says what each finding means and what to
-    do. Exit status 1 when there is an error among the findings.
+    do. Exit status 1 when there is an error among the findings, or nothing can be read.
     """
     from fer_kit.data.doctor import examine_path
 
-    report = examine_path(options.path)
+    try:
+        report = examine_path(options.path, options.names)
+    except ValueError as error:
+        print(f"fer_kit: {error}", file=sys.stderr)
+        return 1
     print(json.dumps(report.as_json(), indent=2) if options.json else report)
     return int(any(finding.severity == "error" for finding in report.findings))
 
@@ -119,8 +124,8 @@ def fetch(options):
 def train(options):
     """Train a network by a recipe.
 
-    Trains on Training, selects on PublicTest, and leaves a run record. The same command given again goes on
-    where training was interrupted.
+    Trains on Training, selects on PublicTest, and leaves a run record. A usage that the dataset lacks is held
+    out of Training. The same command given again goes on where training was interrupted.
     """
     find_architecture(options.name)
     find_recipe(options.recipe)
@@ -129,7 +134,8 @@ def train(options):
 
     for teacher in options.teacher or ():
         find_model(teacher)
-    faces = load_faces(options.data)
+    faces = load_faces(options.data, **_reading(options), hold_out=options.hold_out or SHARE)
+    _tell_notes(options, faces)
     if options.drop:
         faces = faces.drop(options.drop)
     start_keras()
@@ -149,15 +155,19 @@ def evaluate(options):
     """Score a trained network.
 
     A run or a model file, on one usage of a dataset or on any folder of faces by emotion. PrivateTest is
-    scored only when asked for, and a run keeps count of how often.
+    scored only when asked for, and a run keeps count of how often. A test set that the dataset lacks is held
+    out of Training, the same faces as `train` holds out.
     """
+    options.allow_missing = True
     from fer_kit.training.records import find_model
 
     find_model(options.model)
     from fer_kit.data.loading import load_faces
 
     with contextlib.redirect_stdout(io.StringIO() if options.json else sys.stdout):  # JSON says it, too
-        faces = load_faces(options.data, allow_missing=True)
+        faces = load_faces(options.data, **_reading(options), hold_out=options.hold_out or 0)
+        faces = _with_usage(faces, options.usage)
+        _tell_notes(options, faces)
     start_keras()
     from fer_kit.evaluation.scoring import evaluate as score
 
@@ -218,6 +228,35 @@ def labs(options):
         print(f"Next: cd {options.out} && nbgrader generate_assignment {notebooks[0].parent.name}")
 
 
+def _reading(options):
+    """Return what `load_faces` takes from the options of READING."""
+    return {name: getattr(options, name) for name in ("names", "allow_missing", "votes", "soft")}
+
+
+def _with_usage(faces, usage):
+    """Hold out the usage to score where the dataset lacks it; a plain folder is scored as a whole."""
+    from fer_kit.data.usages import hold_out, missing_usages
+
+    plain = usage is None and set(faces.usage.tolist()) == {"Training"}
+    wanted = usage or "PublicTest"
+    return hold_out(faces) if wanted in missing_usages(faces) and not plain else faces
+
+
+def _tell_notes(options, faces):
+    """Print what was converted, left out, held out or assumed; `load_faces` says it itself without a path."""
+    if options.data is not None:
+        for note in faces.notes:
+            print("Note:", note)
+
+
+def share(text):
+    """Return a share between 0 and 1 from the command line."""
+    number = float(text)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{text} does not lie between 0 and 1")
+    return number
+
+
 def count(text):
     """Return a whole number of at least 1 from the command line."""
     number = int(text)
@@ -242,6 +281,20 @@ PROFILE_HELP = "; ".join(f"{profile.name}: {profile.meaning}" for profile in PRO
 SOURCE_HELP = "a picture, a folder, a video, 0 (camera), a camera's address (rtsp://...) or demo"
 TEACHER_HELP = "what a recipe with a teacher learns from; again for each further one"
 
+READING = [
+    argument(
+        "--names", type=listed, metavar="A,B,...", help="the emotions of folders that are numbers, in order"
+    ),
+    argument("--allow-missing", action="store_true", help="go on where a usage lacks an emotion"),
+    argument(
+        "--hold-out", type=share, metavar="SHARE", help="of Training, for a missing usage (default: 0.1)"
+    ),
+    argument(
+        "--votes", metavar="FILE", help="FER+'s fer2013new.csv: labels are what most of ten people chose"
+    ),
+    argument("--soft", action="store_true", help="with --votes: learn from the shares of the votes"),
+]
+
 COMMANDS = {
     run: [
         ONLY,
@@ -253,6 +306,7 @@ COMMANDS = {
     doctor: [
         argument("path", metavar="PATH", help="the dataset: archive, folder, csv, or 'sample'"),
         argument("--json", action="store_true", help="print the report as JSON"),
+        READING[0],
     ],
     fetch: [
         argument("--to", metavar="DIR", default="data", help="the folder to put it in (default: data)"),
@@ -261,6 +315,7 @@ COMMANDS = {
         argument("name", metavar="NAME", help="the network, such as hejslet-light or kit-small"),
         argument("--recipe", required=True, help=f"how to train: {', '.join(RECIPES)}"),
         DATA,
+        *READING,
         argument("--epochs", type=count, metavar="N", help="at most so many (default: the recipe's)"),
         argument("--seed", type=int, default=0, metavar="N", help="of all randomness (default: 0)"),
         argument("--drop", metavar="EMOTION", help="train without an emotion, such as disgust"),
@@ -274,6 +329,7 @@ COMMANDS = {
         MODEL,
         OUTPUTS,
         DATA,
+        *READING,
         argument("--usage", choices=[*USAGES, "all"], help="which faces (default: PublicTest)"),
         argument("--augment", choices=["flip", "ten-crop"], help="average over several views"),
         argument("--json", action="store_true", help="print all scores as JSON"),

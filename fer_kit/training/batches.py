@@ -84,7 +84,9 @@ def usage_in_words(faces):
 
 
 def one_hot(faces):
-    """Return the labels as float32 (N, K): 1 for the face's emotion, 0 for the others."""
+    """Return the labels as float32 (N, K): 1 for the face's emotion, 0 for the others; or its `targets`."""
+    if getattr(faces, "targets", None) is not None:
+        return faces.targets
     return np.eye(len(faces.names), dtype=np.float32)[faces.labels]
 
 

@@ -28,6 +28,9 @@ def check_counts(faces):
     """Return findings on faces per usage and emotion (`FaceSet.counts`) against FER-2013's official ones."""
     counts = faces.counts()
     findings = []
+    if gone := [name for name in EMOTIONS if name not in faces.names and set(faces.names) < set(EMOTIONS)]:
+        text = f"No face shows {' or '.join(gone)}: {len(faces.names)} emotions can be learned and scored."
+        findings.append(Finding("empty-emotion", "warning", text))
     present = [u for u in USAGES if counts[u].sum()]
     for usage in present:
         gone = [name for name in faces.names if not counts.loc[name, usage]]

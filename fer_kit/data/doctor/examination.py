@@ -67,11 +67,12 @@ def _one_each(groups, wanted):
     return np.sort(first[wanted[first]])
 
 
-def examine_path(path):
+def examine_path(path, names=None):
     """Examine the dataset at a path; what loading had to convert, leave out or assume is among the findings.
 
     Args:
         path: anything that `load_faces` takes.
+        names: the emotions of folders that are numbers, in their order.
 
     Returns:
         A `Report`.
@@ -82,4 +83,4 @@ def examine_path(path):
     """
     from fer_kit.data.loading import load_faces
 
-    return examine(load_faces(path, allow_missing=True))
+    return examine(load_faces(path, allow_missing=True, names=names))

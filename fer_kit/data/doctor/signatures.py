@@ -1,10 +1,9 @@
 """What FER-2013's faces look like to a computer, in 16 bytes each, and which of them a copy holds.
 
-`python -m fer_kit.data.doctor.signatures PATH` makes the reference that the kit ships anew from the archive.
-It holds facts about the images (hash, label, usage, brightness, contrast, sharpness), not images.
+`python -m maintain signatures --data PATH` makes the reference that the kit ships anew from the archive. It
+holds facts about the images (hash, label, usage, brightness, contrast, sharpness), not images.
 """
 
-import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -99,16 +98,3 @@ def usages_by_pixels(faces):
 def mixed(keys, numbers):
     """Return uint64 (N,) that are equal where both `keys` uint64 (N,) and `numbers` int (N,) are."""
     return keys ^ (numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))  # 2**64 / golden ratio
-
-
-def main(arguments=None):
-    """Make the shipped reference anew from the original archive, given its path."""
-    from fer_kit.data.loading import load_faces
-
-    faces = load_faces(*(arguments or sys.argv[1:2]), cache=False)
-    Signatures.of(faces).save()
-    print(f"{REFERENCE}: {len(faces):,} faces, {REFERENCE.stat().st_size / 1000:,.0f} kB")
-
-
-if __name__ == "__main__":
-    main()

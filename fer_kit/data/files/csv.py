@@ -1,5 +1,6 @@
 """`fer2013.csv` to arrays: every value checked, some rows at a time."""
 
+import contextlib
 from itertools import islice
 from pathlib import Path
 
@@ -10,44 +11,69 @@ from fer_kit.data.faceset import SIZE
 
 COLUMNS = ("emotion", "pixels", "usage")
 PIXELS = SIZE * SIZE
+LINE = 100_000
+"""The most bytes of one line: a file without line ends does not fill the memory."""
+
 ROWS = 32  # parsed in one go: their text stays in the processor's cache
 
 
-def read_csv(path):
+def columns_of(head):
+    """Return the names of the columns, in small letters, that the first line of `head` (bytes) gives."""
+    line = head.partition(b"\n")[0].decode("utf-8-sig", "replace")
+    return [name.strip(' "\r\n').lower() for name in line.split(",")]
+
+
+def read_csv(path, file=None, usage=None):
     """Read a csv with the columns emotion (0-6), pixels (2,304 numbers 0-255) and Usage.
 
-    Returns (images uint8 (N, 48, 48), labels int64 (N,), usage str (N,)).
-    Raises ValueError, naming the file and the line, for anything that is not so.
+    Args:
+        path: the file, or how messages are to call it.
+        file: the opened file, where it is not the one at `path`.
+        usage: the usage of all rows of a file without the column Usage; None refuses such a file.
+
+    Returns:
+        images uint8 (N, 48, 48), labels int64 (N,), usage str (N,).
+
+    Raises:
+        ValueError: naming the file and the line, for anything that is not so.
     """
     blocks = []
-    with Path(path).open("rb", buffering=1 << 18) as file:
-        rows = _rows(path, file)
+    with contextlib.nullcontext(file) if file else Path(path).open("rb", buffering=1 << 18) as opened:
+        rows = _rows(path, opened, usage)
         while block := list(islice(rows, ROWS)):
-            where, labels, pixels, usage = zip(*block, strict=True)
-            blocks.append((_numbers(pixels, where), labels, usage))
+            where, labels, pixels, usages = zip(*block, strict=True)
+            blocks.append((_numbers(pixels, where), labels, usages))
     if not blocks:
         raise ValueError(f"{path} has a header and no rows; download it again")
     return tuple(np.concatenate(parts) for parts in zip(*blocks, strict=True))
 
 
-def _rows(path, file):
+def _rows(path, file, given):
     """Yield (file and line, label, pixels as text, usage) of each row; only the end may be blank."""
-    header = file.readline().decode("utf-8-sig", "replace")
-    names = [name.strip(' "\r\n').lower() for name in header.split(",")]
-    if missing := " and no column ".join(c for c in COLUMNS if c not in names):
-        what = f"no column {missing}; its first line must be emotion,pixels,Usage, and is {header[:80]!r}"
+    header = file.readline(LINE)
+    names = columns_of(header)
+    wanted = COLUMNS[:2] if given else COLUMNS
+    if missing := " and no column ".join(c for c in wanted if c not in names):
+        first = header.decode("utf-8-sig", "replace")[:80]
+        what = f"no column {missing}; its first line must be emotion,pixels,Usage, and is {first!r}"
         raise ValueError(f"{path} has {what}" if header else f"{path} is empty; download it again")
-    columns = [names.index(c) for c in COLUMNS]
-    for number, line in enumerate(file, 2):
-        if not line.strip() and not file.read().strip():
+    columns = [names.index(c) for c in wanted]
+    for number, line in enumerate(iter(lambda: file.readline(LINE), b""), 2):
+        if not line.strip() and not _rest(file):
             return
         where = f"{path}, line {number}"
         cells = [cell.strip(b' "\r\n') for cell in line.split(b",")]
         _check(len(cells) > max(columns), where, f"has {len(cells)} columns")
-        label, usage = (cells[c].decode(errors="replace") for c in (columns[0], columns[2]))
+        label = cells[columns[0]].decode(errors="replace")
+        usage = given or cells[columns[2]].decode(errors="replace")
         _check(label in {*"0123456"}, where, f"emotion is {label!r}, not a code from 0 to 6")
         _check(usage in USAGES, where, f"Usage is {usage!r}, not one of {', '.join(USAGES)}")
         yield where, int(label), cells[columns[1]], usage
+
+
+def _rest(file):
+    """Whether anything but blanks follows in a file."""
+    return any(line.strip() for line in iter(lambda: file.readline(LINE), b""))
 
 
 def _numbers(cells, where):

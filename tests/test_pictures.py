@@ -1,0 +1,125 @@
+"""One reader of pictures for datasets and cameras: upright, 8 bits, and never black by mistake."""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+from fer_kit.camera.sources import decode
+from fer_kit.data.files.pictures import read_faces, read_picture, to_uint8
+
+WAVE = (np.add.outer(np.arange(40) * 3, np.arange(60) * 2) % 256).astype(np.uint8)
+COLOUR = np.dstack([WAVE, WAVE[::-1], 255 - WAVE])
+
+
+def packed(image, kind="PNG", **options):
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def cut(content):
+    return content[: len(content) // 2]
+
+
+def tiff(values):
+    return cv2.imencode(".tif", values)[1].tobytes()
+
+
+def test_every_orientation_is_turned_upright_in_every_format():
+    turned = {1: WAVE, 2: WAVE[:, ::-1], 3: WAVE[::-1, ::-1], 4: WAVE[::-1], 5: WAVE.T}
+    turned |= {6: np.rot90(WAVE, 1), 7: WAVE[::-1, ::-1].T, 8: np.rot90(WAVE, -1)}
+    for orientation, stored in turned.items():
+        exif = Image.Exif()
+        exif[0x112] = orientation
+        picture = Image.fromarray(np.ascontiguousarray(stored))
+        for kind in ("PNG", "TIFF"):
+            image, _ = read_picture(packed(picture, kind, exif=exif))
+            assert np.array_equal(image, WAVE), (orientation, kind)
+        image, done = read_picture(packed(picture, "JPEG", exif=exif, quality=95))
+        assert image.shape == WAVE.shape and np.abs(image.astype(int) - WAVE).mean() < 3
+        assert ("turned upright" in done) == (orientation > 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        tiff(WAVE.astype(np.uint16) * 257),
+        tiff(WAVE.astype(np.uint16)),  # 8 bits in a file for 16
+        tiff(WAVE.astype(np.int16) - 128),
+        tiff(WAVE.astype(np.int32)),
+        tiff(WAVE.astype(np.float32) / 255),
+        tiff(WAVE.astype(np.float32)),
+        tiff(WAVE.astype(np.float64) / 127.5 - 1),
+        packed(Image.fromarray(WAVE).convert("P")),
+        packed(Image.fromarray(WAVE).convert("CMYK"), "TIFF"),
+        packed(Image.merge("LA", (Image.fromarray(WAVE), Image.new("L", (60, 40), 255)))),
+    ],
+    ids=["16", "8-in-16", "signed", "32", "unit", "float", "-1-to-1", "palette", "cmyk", "alpha"],
+)
+def test_the_same_picture_stored_in_many_ways_is_read_alike_by_datasets_and_cameras(content):
+    image, _ = read_picture(content)
+    grey = image if image.ndim == 2 else image[..., 1]
+    assert np.abs(grey.astype(int) - WAVE).max() <= 1
+    assert np.abs(decode(content)[..., 1].astype(int) - WAVE).max() <= 1
+
+
+def test_twelve_bits_are_not_nearly_black():
+    image, done = read_picture(cv2.imencode(".png", WAVE.astype(np.uint16) * 16)[1].tobytes())
+    assert np.abs(image.astype(int) - WAVE).max() <= 1
+    assert done == ("16-bit",)
+
+
+def test_what_is_transparent_is_white_whatever_colour_hides_there():
+    hidden = np.dstack([np.zeros_like(COLOUR), np.full(WAVE.shape, 255, np.uint8)])
+    hidden[:20, :, 3] = 0
+    image, done = read_picture(packed(Image.fromarray(hidden)))
+    assert (image[:20] == 255).all() and (image[20:] == 0).all()
+    assert done == ("partly transparent",)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is an empty file"),
+        (b"hello", "is a text"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "placeholder of a few bytes"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (cut(packed(Image.fromarray(COLOUR))), "is no whole picture"),
+        (cut(packed(Image.fromarray(COLOUR), "JPEG")), "is no whole picture"),
+        (b"\0\0\0\x18ftypheic" + bytes(60), "pillow-heif"),
+    ],
+    ids=["empty", "text", "lfs", "html", "cut png", "cut jpeg", "heic"],
+)
+def test_what_is_no_picture_is_told(content, words):
+    with pytest.raises(ValueError, match=words):
+        read_picture(content)
+
+
+def test_unreadable_pictures_are_left_out_by_name_and_never_black():
+    whole = packed(Image.fromarray(WAVE))
+    files = {"a.png": whole, "b.png": cut(whole), "c.png": b"", "d.png": whole}
+    images, readable, notes = read_faces(files, list(files))
+    assert readable.tolist() == [True, False, False, True]
+    assert images[0].max() > 200
+    assert any("2 unreadable images left out, the first is b.png: it is no whole" in n.text for n in notes)
+    with pytest.raises(ValueError, match=r"no readable picture among 2: the first, b.png, is no whole"):
+        read_faces({"b.png": cut(whole), "c.png": b""}, ["b.png", "c.png"])
+
+
+KINDS = [np.bool_, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.float32, np.float64]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(KINDS).flatmap(lambda kind: arrays.arrays(kind, (3, 4))))
+def test_any_numbers_become_pixels_in_their_order(values):
+    pixels, _ = to_uint8(values)
+    assert pixels.dtype == np.uint8 and pixels.shape == values.shape
+    finite = np.isfinite(values)
+    order = np.argsort(values[finite], kind="stable")
+    assert (np.diff(pixels[finite][order].astype(int)) >= 0).all()
