@@ -251,14 +251,23 @@ def find_on(drive):
 def find_below(root, depth=3):
     """Return the Path of FER-2013 in `root` or at most `depth` folders below it, or None.
 
-    It is one of the files of `DATASETS`, or a folder with `train` and `test` that hold a folder per emotion.
+    It is one of the files of `DATASETS`, or a folder that holds two usages, `train` and `validation` or
+    `test`, with a folder per emotion.
     """
+    from fer_kit.data.files.layout import usage_of  # needs packages that setup may have installed
+
     for place, folders, files in os.walk(root):
         here = Path(place)
         for name in DATASETS:
             if name in files:
                 return here / name
-        if {"train", "test"} <= set(folders) and any(emotion_of(p.name) for p in (here / "train").iterdir()):
+        usages = {usage_of(folder): folder for folder in folders}
+        train = usages.get("Training")
+        if (
+            train
+            and len(usages.keys() - {None}) > 1
+            and any(emotion_of(p.name) for p in (here / train).iterdir())
+        ):
             return here
         folders.sort()
         if len(here.relative_to(root).parts) == depth:
