@@ -80,7 +80,7 @@ def test_a_picture_is_one_frame_in_rgb(tmp_path):
     ("name", "image", "expected"),
     [
         ("grey", np.full((5, 4), 77, np.uint8), (77, 77, 77)),
-        ("rgba", np.full((5, 4, 4), 77, np.uint8), (77, 77, 77)),
+        ("rgba, laid on white", np.full((5, 4, 4), 77, np.uint8), (201, 201, 201)),
         ("16-bit", np.full((5, 4), 77 * 257, np.uint16), (77, 77, 77)),
         ("one pixel", np.full((1, 1, 3), 77, np.uint8), (77, 77, 77)),
     ],

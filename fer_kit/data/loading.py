@@ -142,7 +142,7 @@ def _complete(faces, allow_missing):
     if texts and not allow_missing:
         otherwise = by_door("pass allow_missing=True", "give --allow-missing")
         raise ValueError(
-            f"{faces.source}: {'; '.join(texts)}. Add the missing folder, or {otherwise} to go on"
+            f"{faces.source}: {'; '.join(texts)}. Add the missing faces, or {otherwise} to go on"
         )
     notes = [Note("missing", text) for text in texts]
     gone = gone[: len(faces.names) - 2]  # a single emotion keeps the name of another one beside it

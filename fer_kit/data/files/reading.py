@@ -20,7 +20,7 @@ from fer_kit.data.files.pictures import read_faces
 DEEPEST = 3
 """Archives in archives are opened so deep; a bomb of them goes on for ever."""
 
-USELESS = {"placeholder", "web page", "rar", "7z"}
+USELESS = {"empty", "placeholder", "web page", "rar", "7z"}
 """Kinds of files that stand where a dataset should be."""
 
 
@@ -87,9 +87,9 @@ def is_saved(path):
 
 
 def may_hold_dataset(folder):
-    """Whether a folder has anything that `read_dataset` may read: other folders, or a table of any kind."""
+    """Whether a folder has what `read_dataset` may read or must refuse: other folders, archives, tables."""
     tops = [p for p in folder.iterdir() if not _hidden(p.name)]
-    return any(p.is_dir() for p in tops) or bool(_look(FolderFiles(folder))[0])
+    return any(p.is_dir() for p in tops) or bool(dataset_files(folder) or _look(FolderFiles(folder))[0])
 
 
 def _head(path):
