@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 
 def turn(draw, **numbers):
-    """Show what `draw` returns, with a slider or a list below it for each of its arguments.
+    """Show what `draw` returns, with a slider or a list below it for each of its arguments, six to a column.
 
     The first values are drawn at once, as an ordinary output: a page without a running kernel, or a kernel
     without ipywidgets, shows that picture.
@@ -38,7 +38,8 @@ def turn(draw, **numbers):
 
     for control in controls.values():
         control.observe(redraw, "value")
-    display(ipywidgets.VBox(list(controls.values())))
+    columns = {"grid_template_rows": "repeat(6, auto)", "grid_auto_flow": "column"}
+    display(ipywidgets.GridBox(list(controls.values()), layout=columns | {"justify_content": "flex-start"}))
 
 
 def _first(name, values):
@@ -54,7 +55,7 @@ def _first(name, values):
 
 def _control(widgets, name, values):
     """Return the widget that sets an argument."""
-    label = {"description": name.replace("_", " "), "style": {"description_width": "8em"}}
+    label = {"description": name.replace("_", " "), "style": {"description_width": "10em"}}
     if isinstance(values, list):
         return widgets.Dropdown(options=values, **label)
     low, high, first = values
