@@ -9,7 +9,6 @@ would take long, such as a trained network.
 import ast
 import contextlib
 import re
-import symtable
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import numpy as np
 import pytest
 from house import NOTEBOOKS
 
-from fer_kit.tools.labs import has_tag, with_exercises
+from fer_kit.tools.labs import defined_in, has_tag, todo, used_in, with_exercises, without_magics
 
 ANSWERS = Path(__file__).with_name("answers")
 LESSONS = {path.name[:2]: path for path in NOTEBOOKS}
@@ -36,52 +35,34 @@ def written_answers(number):
 
 @lru_cache
 def exercises():
-    """Return {id: (source of the solution, source of the check)} of every exercise that checks itself."""
+    """Return {id: (its solution, its check, what a lab gives in place of the solution)}, sources of code."""
     found = {}
     for number, path in LESSONS.items():
         for cell, exercise in with_exercises(nbformat.read(path, as_version=4)):
             if exercise and has_tag(cell, "check"):
                 (solution,) = exercise.tagged("solution")
-                found[f"{number}-{exercise.number}"] = (solution.source, cell.source)
+                sources = (solution.source, cell.source, todo(solution, exercise))
+                found[f"{number}-{exercise.number}"] = sources
     return found
 
 
 # ---- the cells that a check depends on ----
 
 
-def plain(cell):
-    """The source of a cell without its magics."""
-    return re.sub(r"^(\s*)[%!].*", r"\1pass", cell.source, flags=re.MULTILINE)
-
-
-def defined_in(source):
-    """The names that code defines for the code after it."""
-    symbols = symtable.symtable(source, "cell", "exec").get_symbols()
-    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
-
-
-def used_in(source):
-    """The names that code takes from the code before it."""
-    top = symtable.symtable(source, "cell", "exec")
-    used = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
-    inner = top.get_children()
-    while inner:
-        scope = inner.pop()
-        used |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
-        inner += scope.get_children()
-    return used - defined_in(source)
-
-
 @lru_cache
 def sources(number):
     """Return the sources that have to run before a lesson's answers and checks, in order."""
     lesson = nbformat.read(LESSONS[number], as_version=4)
-    cells = [plain(c) for c in lesson.cells if c.cell_type == "code" and not {"solution", "check"} & tags(c)]
+    cells = [
+        without_magics(c.source)
+        for c in lesson.cells
+        if c.cell_type == "code" and not {"solution", "check"} & tags(c)
+    ]
     instead = "".join(source for _, exercise, _, source in written_answers(number) if exercise is None)
     given = defined_in(instead)
     place = next((k for k, source in enumerate(cells) if defined_in(source) & given), 0)
     wanted = set()
-    for exercise, (solution, last) in exercises().items():
+    for exercise, (solution, last, _) in exercises().items():
         if exercise.startswith(number):
             own = [source for _, of, _, source in written_answers(number) if of == exercise]
             wanted |= set().union(*map(used_in, [solution, *own]), used_in(last) - defined_in(solution))
@@ -140,9 +121,10 @@ def all_answers():
     parameters = []
     for number in LESSONS:
         rows = [(of, kind, source, head) for head, of, kind, source in written_answers(number) if of]
-        for exercise, (solution, _) in exercises().items():
+        for exercise, (solution, _, stub) in exercises().items():
             if exercise.startswith(number):
                 rows.append((exercise, "own", solution, f"# %% {exercise} right: the lesson's own"))
+                rows.append((exercise, "stub", stub, f"# %% {exercise} wrong: the lab's stub"))
         uses_faces = any("load_faces" in source for source in sources(number))
         for data in ("drawn", "real") if uses_faces else ("drawn",):
             for exercise, kind, source, head in rows:
@@ -160,8 +142,8 @@ def data(request):
 @pytest.mark.parametrize(("exercise", "data", "kind", "source"), all_answers(), indirect=["data"])
 def test_wrong_answers_are_refused_and_right_ones_pass(exercise, data, kind, source):
     names = answered(exercise, data, source)
-    if kind == "wrong":
-        with pytest.raises(AssertionError):
+    if kind in ("wrong", "stub"):
+        with pytest.raises(AssertionError if kind == "wrong" else Exception):
             check(exercise, names)
     else:
         check(exercise, names)
@@ -171,7 +153,7 @@ def test_wrong_answers_are_refused_and_right_ones_pass(exercise, data, kind, sou
 
 def copied_from_the_check(exercise, names):
     """Return the parts of a check that would pass as the answer, where that is a number or a text."""
-    solution, source = exercises()[exercise]
+    solution, source, _ = exercises()[exercise]
     wanted = defined_in(solution) & used_in(source)
     if len(wanted) != 1 or not isinstance(names[min(wanted)], int | float | str | np.number):
         return []

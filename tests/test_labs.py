@@ -1,9 +1,6 @@
 """Labs for students: no solution is left, the checks fail without one, and nothing else differs."""
 
 import ast
-import difflib
-import re
-import symtable
 from pathlib import Path
 
 import nbformat
@@ -11,7 +8,15 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from fer_kit.tools import cli, labs
-from fer_kit.tools.labs import as_lab, has_tag, with_exercises, write_labs
+from fer_kit.tools.labs import (
+    as_lab,
+    defined_in,
+    has_tag,
+    used_in,
+    with_exercises,
+    without_magics,
+    write_labs,
+)
 from fer_kit.tools.marking import as_source
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -40,7 +45,7 @@ def tiny():
             code("!echo counting\nseen = len(faces)\ncount = seen", "solution"),
             code("assert count == len(faces), 'use len'", "check"),
             text("### Exercise 2. Double\n\nWrite `double`."),
-            code("def double(x):\n    return 2 * x", "solution"),
+            code('def double(x) -> int:\n    """Return twice x."""\n    return 2 * x', "solution"),
             code("twice = double(4)\nassert twice == 8, 'multiply by 2'", "check", "hidden"),
             text("### Exercise 3. Why?"),
             text("Because it is so.", "solution"),
@@ -68,29 +73,16 @@ def run(notebook, **answers):
         if cell.cell_type != "code":
             continue
         try:
-            exec(answers.get(cell.id.replace("-", "_"), without_magics(cell)), space)
+            exec(answers.get(cell.id.replace("-", "_"), plain(cell)), space)
             results[cell.id] = None
         except Exception as error:
             results[cell.id] = error
     return results
 
 
-def without_magics(cell):
-    return re.sub(r"^(\s*)[%!].*", r"\1pass", cell.source, flags=re.MULTILINE)
-
-
-def defined_in(cell):
-    """The names that a code cell defines for the cells after it."""
-    if cell.cell_type != "code":
-        return set()
-    table = symtable.symtable(without_magics(cell), cell.id, "exec")
-    return {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
-
-
-def used_in(cell):
-    """The names that a code cell uses and does not define itself."""
-    names = (node for node in ast.walk(ast.parse(without_magics(cell))) if isinstance(node, ast.Name))
-    return {name.id for name in names if isinstance(name.ctx, ast.Load)} - defined_in(cell)
+def plain(cell):
+    """What Python can read of a cell: nothing of a markdown cell, no magics."""
+    return without_magics(cell.source) if cell.cell_type == "code" else ""
 
 
 def wanted_by(lesson):
@@ -98,10 +90,10 @@ def wanted_by(lesson):
     known = set()
     for cell, exercise in with_exercises(lesson):
         if not exercise:
-            known |= defined_in(cell)
+            known |= defined_in(plain(cell))
         elif has_tag(cell, "check"):
-            defined = set().union(*map(defined_in, exercise.tagged("solution")))
-            yield exercise, (defined & used_in(cell)) - known
+            defined = set().union(*(defined_in(plain(c)) for c in exercise.tagged("solution")))
+            yield exercise, (defined & used_in(plain(cell))) - known
 
 
 # ---- a tiny lesson, executed ----
@@ -128,9 +120,46 @@ def test_a_hidden_check_is_not_in_the_lab():
     assert "twice == 8" not in labs.text_of(as_lab(tiny()))
 
 
-def test_a_todo_names_its_exercise():
-    todo = [cell.source for cell in as_lab(tiny()).cells if has_tag(cell, "todo")]
-    assert todo == ["# TODO: your solution of exercise 1.", "# TODO: your solution of exercise 2."]
+STUBS = [
+    "# TODO: your solution of exercise 1.\ncount = ...",
+    """# TODO: your solution of exercise 2.
+def double(x) -> int:
+    \"\"\"Return twice x.\"\"\"
+    raise NotImplementedError('write double in place of this line')""",
+]
+
+
+def test_a_stub_is_the_solution_without_its_body():
+    assert [cell.source for cell in as_lab(tiny()).cells if has_tag(cell, "todo")] == STUBS
+
+
+@pytest.mark.parametrize(
+    ("solution", "check", "stub"),
+    [
+        ("a, b = 1, 2\nc = 3", "assert b > a", "a = ...\nb = ..."),
+        ("x = 1\nx = x + 1", "assert x == 2", "x = ..."),
+        ("for k in range(3):\n    total = k", "assert total", "total = ..."),
+        ("if (n := 3) > 2:\n    m = n", "assert n and m", "m = ...\nn = ..."),
+        ("def helper():\n    return 1\n\n\none = helper()", "assert one", "one = ..."),
+        ("def f(): return 7  # luck", "assert f()", "def f():\n    raise NotImplementedError"),
+        (
+            "@cache\ndef f(a, *, b='c'):\n    # think\n    return a",
+            "f(1)",
+            "@cache\ndef f(a, *, b='c'):\n    raise",
+        ),
+        ("def f(x):\n    return x\n\n\ny = f(1)", "assert f(1) == y", "in place of this line')\n\n\ny = ..."),
+        ("from math import pi\narea = pi", "assert area", "area = ..."),
+        ("area = 1", "def helper():\n    return area\n\n\nassert helper()", "area = ..."),
+        ("kept = 1", "assert True", ""),
+    ],
+)
+def test_stubs_of_all_kinds(solution, check, stub):
+    exercise = labs.Exercise(3, [code(solution, "solution"), code(check, "check")])
+    made = labs.todo(exercise.cells[0], exercise)
+    assert made.startswith("# TODO: your solution of exercise 3.") and stub in made
+    assert "luck" not in made and "think" not in made and "helper" not in made and "import" not in made
+    assert made.count("...") == stub.count("...")
+    exec(made, {"cache": lambda f: f})
 
 
 @pytest.mark.parametrize("convert", [as_lab, as_source])
@@ -236,12 +265,39 @@ def test_no_solution_leaks(lesson):
     telling = ("solution", "reply")
     solutions = [cell for cell in lesson.cells if any(has_tag(cell, tag) for tag in telling)]
     given = "\n".join(cell.source for cell in lesson.cells if cell not in solutions)
+    given += "".join(ast.unparse(head) for cell in solutions for head in heads(cell))
     written = nbformat.writes(as_lab(lesson))
     cells = "\n".join(cell.source for cell in as_lab(lesson).cells)
     for cell in solutions:
         assert cell.id not in written
         for line in filter(lambda line: len(line) > 12, map(str.strip, cell.source.splitlines())):
             assert line not in cells or line in given, f"a line of a solution is left: {line}"
+
+
+def heads(cell):
+    """The functions that a code cell defines, each without anything but its name, arguments and docstring."""
+    for node in ast.parse(plain(cell)).body:
+        if isinstance(node, ast.FunctionDef):
+            docstring = [node.body[0]] if ast.get_docstring(node) else []
+            node.body = [*docstring, ast.Pass()]
+            yield node
+
+
+def test_stubs_say_what_the_solutions_functions_say(lesson):
+    """The name, the arguments, the docstring and the return type that has to be there, too."""
+    lab = {cell.id: cell for cell in as_lab(lesson).cells}
+    for cell, exercise in with_exercises(lesson):
+        if has_tag(cell, "check"):
+            (solution,) = exercise.tagged("solution")
+            stub = lab[exercise.name_of(solution, "solution")]
+            wanted = defined_in(plain(solution)) & used_in(plain(cell))
+            assert defined_in(stub.source) == wanted
+            asked = [head for head in heads(solution) if head.name in wanted]
+            assert [ast.dump(head) for head in heads(stub)] == [ast.dump(head) for head in asked]
+            for head in asked:
+                said = ast.get_docstring(head)
+                assert said, f"{head.name} of the solution needs a docstring: it stands in the lab, too"
+                assert head.returns or said.startswith("Yield"), f"say what {head.name} returns: `-> int`"
 
 
 def test_each_check_needs_what_only_a_solution_defines(lesson):
@@ -262,11 +318,13 @@ def test_each_exercise_says_which_names_its_check_needs(lesson):
 def test_the_course_for_nbgrader_keeps_all_text(lesson):
     source = as_source(lesson)
     del source.cells[1]
-    kept = [cell for cell in lesson.cells if not has_tag(cell, "reply")]
-    for ours, theirs in zip(kept, source.cells, strict=True):
-        added = [
-            d[2:] for d in difflib.ndiff(ours.source.splitlines(), theirs.source.splitlines()) if d[0] != " "
-        ]
-        assert all(line.startswith(("### BEGIN", "### END", "# TODO", "# Checked")) for line in added)
+    kept = [pair for pair in with_exercises(lesson) if not has_tag(pair[0], "reply")]
+    for (ours, exercise), theirs in zip(kept, source.cells, strict=True):
+        assert ours.source in theirs.source
+        added = theirs.source.replace(ours.source, "").splitlines()
+        solved = has_tag(ours, "solution") and ours.cell_type == "code"
+        stub = labs.todo(ours, exercise).splitlines() if solved else []
+        marks = ("### BEGIN", "### END", "# Checked")
+        assert all(not line or line in stub or line.startswith(marks) for line in added)
     names = [c.metadata.nbgrader.grade_id for c in source.cells if "nbgrader" in c.metadata]
     assert len(names) == len(set(names)) >= 5

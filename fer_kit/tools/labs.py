@@ -1,6 +1,8 @@
 """Turn lessons into labs: a solution becomes a cell to fill in, and everything else stays as it is."""
 
+import ast
 import re
+import symtable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,7 +44,7 @@ def read(path):
 def as_lab(notebook):
     """Return the student version of a lesson.
 
-    A code cell tagged `solution` becomes a TODO cell, a markdown cell tagged `solution` an answer cell. A
+    A code cell tagged `solution` becomes a TODO cell with a stub, a markdown cell an answer cell. A
     check tagged `hidden`, which would give the answer away, becomes a remark. A cell tagged `reply`, the
     answer to a question of the prose, is left out. A cell for name and number follows the title. All other
     cells are the lesson's, ids included, without what a run left in them.
@@ -124,12 +126,55 @@ def _for_students(cell, exercise):
     name = exercise.name_of(cell, "solution")  # a lesson's own id ends with a digest of the solution
     if cell.cell_type == "markdown":
         return new_markdown_cell(ANSWER, id=name, metadata={"tags": ["answer"]})
-    return new_code_cell(todo(exercise), id=name, metadata={"tags": ["todo"]})
+    return new_code_cell(todo(cell, exercise), id=name, metadata={"tags": ["todo"]})
 
 
-def todo(exercise):
-    """Return the line that asks for the solution of an exercise."""
-    return f"# TODO: your solution of exercise {exercise.number}."
+def todo(solution, exercise):
+    """Return the source of the cell in which students solve an exercise, made from its `solution`, a cell.
+
+    A line that asks for it, then for each name of the solution that a check uses a stub: a function without
+    its body, `name = ...` for all else.
+    """
+    code = without_magics(solution.source)
+    checks = [without_magics(check.source) for check in exercise.tagged("check")]
+    wanted = defined_in(code) & set().union(*map(used_in, checks))
+    asked = f"# TODO: your solution of exercise {exercise.number}."
+    stubs = [stub for node in ast.parse(code).body for stub in _stubs(node, wanted)]
+    return "\n".join([asked, *dict.fromkeys(stubs)]).strip()
+
+
+def _stubs(statement, wanted):
+    """Return what a statement of a solution leaves of the names `wanted`, a list of str."""
+    defined = defined_in(ast.unparse(statement)) & wanted
+    if not isinstance(statement, ast.FunctionDef):
+        return [f"{name} = ..." for name in sorted(defined)]
+    docstring = [statement.body[0]] if ast.get_docstring(statement) else []
+    to_do = f"raise NotImplementedError('write {statement.name} in place of this line')"
+    statement.body = [*docstring, *ast.parse(to_do).body]
+    return [f"{ast.unparse(statement)}\n\n" for _ in defined]
+
+
+def without_magics(code):
+    """Return code with `pass` in place of IPython's magics, so that Python can read it."""
+    return re.sub(r"^(\s*)[%!].*", r"\1pass", code, flags=re.MULTILINE)
+
+
+def defined_in(code):
+    """Return the names that code defines for the code after it, a set of str."""
+    symbols = symtable.symtable(code, "cell", "exec").get_symbols()
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+
+
+def used_in(code):
+    """Return the names that code takes from the code before it, a set of str."""
+    top = symtable.symtable(code, "cell", "exec")
+    used = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
+    inner = top.get_children()
+    while inner:
+        scope = inner.pop()
+        used |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
+        inner += scope.get_children()
+    return used - defined_in(code)
 
 
 def name_cell():

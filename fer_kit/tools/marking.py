@@ -34,6 +34,7 @@ from fer_kit.tools.marker import Controlled, CopiedCells
 c = get_config()
 c.CourseDirectory.course_id = "fer-kit"
 c.Execute.timeout = 1800  # seconds that a cell may take
+c.ClearSolutions.code_stub = {"python": ""}  # a stub of the kit's stands there already
 # Marking runs every lesson once for each student: on a few drawn faces, unless told otherwise.
 os.environ.setdefault("FER_PROFILE", "smoke")
 os.environ.setdefault("FER_DATA", "sample")
@@ -81,11 +82,11 @@ def _marked(cell, exercise):
     if not has_tag(cell, "solution"):
         return cell
     name = exercise.name_of(cell, "solution")
-    cell.source = _between("SOLUTION", cell.source)
+    asked = todo(cell, exercise) if cell.cell_type == "code" else ""
+    cell.source = f"{asked}\n{_between('SOLUTION', cell.source)}".strip()
     cell.metadata.tags = ["todo"]
     if cell.cell_type == "markdown":
         return _with_role(cell, name, WRITTEN if exercise.number else ASKED, solution=True)
-    cell.source = f"{todo(exercise)}\n{cell.source}"
     return _with_role(cell, name, solution=True)
 
 
