@@ -77,8 +77,8 @@ def signatures(options):
 def badges(_options):
     """Write the repository's address into all badges.
 
-    The address under [project.urls] in pyproject.toml goes into every Colab badge and clone line. Change it
-    there when you teach from a copy of your own, then run this.
+    The address under [project.urls] in pyproject.toml goes into every badge of Colab and Kaggle, every clone
+    line and the citation. Change it there when you teach from a copy of your own, then run this.
     """
     from maintain.badges import write_badges
 

@@ -6,15 +6,19 @@ from pathlib import Path
 from fer_kit.runtime.files import replacing
 
 ADDRESS = re.compile(r'^Repository = "(.*)"', re.MULTILINE)
-BADGE = re.compile(r"(https://colab\.research\.google\.com/github/)[\w.-]+/[\w.-]+(/blob/)")
-CLONE = re.compile(r"(git clone (?:--?[\w-]+ (?:\d+ )?)*|git\+)https://[\w./-]+[\w-]")
+OPENING = r"https://colab\.research\.google\.com/github/|https://kaggle\.com/kernels/welcome\?src=https://github\.com/"
+BADGE = re.compile(rf"({OPENING})[\w.-]+/[\w.-]+(/blob/)")
+CLONE = re.compile(r"(git clone (?:--?[\w-]+ (?:\d+ )?)*|git\+|repository-code: \")https://[\w./-]+[\w-]")
+
+FOLDERS = ("notebooks", "labs", "teaching")
+KINDS = ("ipynb", "md")
 
 
 def write_badges(root=None):
     """Rewrite all badges and clone lines of the repository at `root`; return the Paths that changed.
 
-    Looks through the notebooks and the guides beside them, the README and environment.yml. Raises
-    ValueError for an address that Colab cannot open.
+    Looks through lessons, labs and the guides beside them, and the files at the top. Raises ValueError for
+    an address that Colab cannot open.
     """
     root = Path(root or repository())
     address = address_of(root)
@@ -42,7 +46,7 @@ def repository():
 
 def texts(root):
     """Return the Paths of the files that may hold an address, sorted."""
-    patterns = ("README.md", "environment.yml", "notebooks/*.ipynb", "notebooks/*.md")
+    patterns = ("*.md", "*.cff", "*.yml", *(f"{folder}/*.{kind}" for folder in FOLDERS for kind in KINDS))
     return sorted(path for pattern in patterns for path in Path(root).glob(pattern))
 
 
@@ -61,7 +65,10 @@ def address_of(root):
 
 
 def with_address(text, address):
-    """Return a file's text with `address` in its Colab badges, `git clone` lines and `git+https` links."""
+    """Return a file's text with `address` in its badges, `git clone` lines and `git+https` links.
+
+    Badges are links that open a notebook in Colab or Kaggle.
+    """
     owner_and_name = address.removeprefix("https://github.com/")
     text = BADGE.sub(rf"\g<1>{owner_and_name}\g<2>", text)
     return CLONE.sub(rf"\g<1>{address}", text)

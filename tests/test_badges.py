@@ -1,23 +1,24 @@
 """`python -m maintain badges`: one address, written into every badge and clone line."""
 
+import re
 import shutil
-from pathlib import Path
 
 import pytest
+from house import NOTEBOOKS, ROOT
 
 from maintain.__main__ import main as maintain_main
 from maintain.badges import address_of, texts, with_address, write_badges
 
-ROOT = Path(__file__).parents[1]
 ELSEWHERE = "https://github.com/a-school/faces.2026"
 
 
 @pytest.fixture
 def copy(tmp_path):
     """A copy of what of the repository holds an address, with an empty file beside it."""
-    (tmp_path / "notebooks").mkdir()
     for path in [ROOT / "pyproject.toml", *texts(ROOT)]:
-        shutil.copy(path, tmp_path / path.relative_to(ROOT))
+        copied = tmp_path / path.relative_to(ROOT)
+        copied.parent.mkdir(exist_ok=True)
+        shutil.copy(path, copied)
     return tmp_path
 
 
@@ -39,16 +40,40 @@ def test_another_address_reaches_every_notebook_and_comes_back(copy):
     old = address_of(copy)
     move(copy, ELSEWHERE)
     changed = write_badges(copy)
-    assert {path.name for path in copy.glob("notebooks/*.ipynb")} <= {path.name for path in changed}
-    for path in copy.glob("notebooks/*.ipynb"):
+    notebooks = [*copy.glob("notebooks/*.ipynb"), *copy.glob("labs/*.ipynb")]
+    assert {*notebooks, copy / "README.md", copy / "CITATION.cff"} <= set(changed)
+    for path in notebooks:
         text = path.read_text()
-        assert f"/github/a-school/faces.2026/blob/main/notebooks/{path.name})" in text
+        assert f"/github/a-school/faces.2026/blob/main/{path.parent.name}/{path.name})" in text
         assert f"%pip install --quiet --no-deps git+{ELSEWHERE}\\n" in text
         assert old not in text and old.removeprefix("https://github.com/") + "/blob" not in text
     assert write_badges(copy) == []
     move(copy, old)
     write_badges(copy)
     assert {path: path.read_bytes() for path in texts(copy)} == before
+
+
+@pytest.mark.parametrize("path", texts(ROOT), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_badges_open_a_file_that_is_there(path):
+    """A lesson's opens the lesson, a lab's the lab."""
+    opened = re.findall(r"/blob/main/([\w./-]+)", path.read_text())
+    for name in opened:
+        assert (ROOT / name).is_file(), f"{path.name} opens {name}, which is not there"
+    if path.suffix == ".ipynb":
+        assert opened == [path.relative_to(ROOT).as_posix()]
+
+
+@pytest.mark.parametrize("lesson", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_readme_opens_each_lab_and_lesson(lesson):
+    lab = f"{address_of(ROOT).removeprefix('https://github.com/')}/blob/main/labs/{lesson.name}"
+    row = (
+        rf"^\| \[{lesson.name[:2]} .+?\]\(labs/{lesson.name}\) \| .+ \| "
+        rf"\[Colab\]\(https://colab\.research\.google\.com/github/{lab}\) · "
+        rf"\[Kaggle\]\(https://kaggle\.com/kernels/welcome\?src=https://github\.com/{lab}\) \| "
+        rf"\[solved\]\(notebooks/{lesson.name}\) \|$"
+    )
+    readme = (ROOT / "README.md").read_text()
+    assert re.search(row, readme, re.MULTILINE), f"the table of README.md needs a row like the others: {row}"
 
 
 @pytest.mark.parametrize(
@@ -58,6 +83,11 @@ def test_another_address_reaches_every_notebook_and_comes_back(copy):
         ("git clone https://github.com/x/y.git && cd y", f"git clone {ELSEWHERE} && cd y"),
         ("pip install git+https://github.com/x/y", f"pip install git+{ELSEWHERE}"),
         ("(`git clone --depth 1 https://github.com/x/y`).", f"(`git clone --depth 1 {ELSEWHERE}`)."),
+        (
+            "(https://kaggle.com/kernels/welcome?src=https://github.com/x/y/blob/main/labs/a.ipynb)",
+            f"(https://kaggle.com/kernels/welcome?src={ELSEWHERE}/blob/main/labs/a.ipynb)",
+        ),
+        ('repository-code: "https://github.com/x/y"', f'repository-code: "{ELSEWHERE}"'),
         ("see https://github.com/keras-team/keras", "see https://github.com/keras-team/keras"),
     ],
 )

@@ -1,10 +1,11 @@
 """Labs for students: no solution is left, the checks fail without one, and nothing else differs."""
 
 import ast
-from pathlib import Path
+import re
 
 import nbformat
 import pytest
+from house import NOTEBOOKS, ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from fer_kit.tools import cli, labs
@@ -19,7 +20,7 @@ from fer_kit.tools.labs import (
 )
 from fer_kit.tools.marking import as_source
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+LABS = ROOT / "labs"
 
 
 def code(source, *tags):
@@ -210,6 +211,7 @@ def test_a_students_work_is_not_overwritten(lessons, tmp_path):
     with pytest.raises(FileExistsError, match="00_tiny.ipynb is there and differs.*--out"):
         write_labs(out, notebooks=lessons)
     assert not (out / "01_new.ipynb").exists() and "count = 3" in path.read_text()
+    assert len(write_labs(out, notebooks=lessons, overwrite=True)) == 2 and path.read_text() == before
 
 
 def test_the_glossary_to_which_lessons_link_comes_along(lessons, tmp_path):
@@ -230,6 +232,14 @@ def test_a_broken_lesson_is_named(lessons, tmp_path):
     assert not (tmp_path / "labs").exists()
 
 
+@pytest.mark.parametrize(("option", "folder"), [([], "my-labs"), (["--nbgrader"], "course")])
+def test_own_copies_have_a_folder_that_git_ignores(tmp_path, monkeypatch, capsys, option, folder):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["labs", "--only", "0", *option]) == 0
+    assert f"1 lab in {folder}" in capsys.readouterr().out and (tmp_path / folder).is_dir()
+    assert f"/{folder}/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
 @pytest.mark.parametrize("option", [[], ["--nbgrader"]])
 def test_the_command(tmp_path, capsys, option):
     assert cli.main(["labs", "--out", str(tmp_path), "--only", "0", *option]) == 0
@@ -239,6 +249,27 @@ def test_the_command(tmp_path, capsys, option):
     assert [path.name for path in tmp_path.rglob("*.ipynb")] == ["00_start_here.ipynb"]
     assert cli.main(["labs", "--out", str(tmp_path), "--only", "77", *option]) == 2
     assert "no notebook 77" in capsys.readouterr().err
+
+
+# ---- labs/ in the repository ----
+
+
+def test_the_labs_of_the_repository_are_those_of_the_lessons():
+    """Each lesson and the glossary, as the command writes them, and nothing else."""
+    remedy = "run `python -m fer_kit labs --out labs --overwrite` and commit what it writes"
+    expected = {path.name: labs.text_of(as_lab(labs.read(path))) for path in NOTEBOOKS}
+    expected["GLOSSARY.md"] = (ROOT / "notebooks" / "GLOSSARY.md").read_text(encoding="utf-8")
+    there = {path.name: path.read_text(encoding="utf-8") for path in LABS.iterdir() if path.is_file()}
+    old = sorted(name for name in expected if there.get(name) != expected[name])
+    assert not old, f"{', '.join(old)} in labs/: {remedy}"
+    assert there.keys() == expected.keys(), f"delete from labs/ what no lesson has: {there.keys() - expected}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_links_of_labs_work(path):
+    prose = [cell.source for cell in labs.read(LABS / path.name).cells if cell.cell_type == "markdown"]
+    targets = re.findall(r"\]\((?!https?:|#|data:|mailto:)([^)#\s]+)", "\n".join(prose))
+    assert targets and [target for target in targets if not (LABS / target).exists()] == []
 
 
 # ---- all lessons, read ----
@@ -256,7 +287,8 @@ def test_nothing_else_differs(lesson):
     del lab.cells[1]
     kept = [cell for cell in lesson.cells if not has_tag(cell, "reply")]
     assert lab.metadata == lesson.metadata
-    for ours, theirs in zip(kept, lab.cells, strict=True):
+    assert lab.cells[0].source == kept[0].source.replace("/main/notebooks/", "/main/labs/")
+    for ours, theirs in zip(kept[1:], lab.cells[1:], strict=True):
         replaced = has_tag(ours, "solution") or has_tag(ours, "hidden")
         assert ours == theirs or (replaced and ours.cell_type == theirs.cell_type)
 
@@ -319,7 +351,8 @@ def test_the_course_for_nbgrader_keeps_all_text(lesson):
     source = as_source(lesson)
     del source.cells[1]
     kept = [pair for pair in with_exercises(lesson) if not has_tag(pair[0], "reply")]
-    for (ours, exercise), theirs in zip(kept, source.cells, strict=True):
+    assert source.cells[0] == as_lab(lesson).cells[0]
+    for (ours, exercise), theirs in zip(kept[1:], source.cells[1:], strict=True):
         assert ours.source in theirs.source
         added = theirs.source.replace(ours.source, "").splitlines()
         solved = has_tag(ours, "solution") and ours.cell_type == "code"

@@ -215,17 +215,19 @@ def watch(options):
 def labs(options):
     """Write the notebooks for students, without solutions.
 
-    A TODO cell stands in place of every solution, the checks are kept. With --nbgrader, writes an nbgrader
-    course with solutions, checks and points instead.
+    A TODO cell with a stub stands in place of every solution, the checks are kept. With --nbgrader, writes an
+    nbgrader course with solutions, checks and points instead.
     """
     from fer_kit.tools.labs import write_labs
     from fer_kit.tools.marking import write_course
 
     write = write_course if options.nbgrader else write_labs
-    notebooks = [path for path in write(options.out, options.only) if path.suffix == ".ipynb"]
-    print(f"{len(notebooks)} lab{'' if len(notebooks) == 1 else 's'} in {options.out}")
+    out = options.out or ("course" if options.nbgrader else "my-labs")
+    written = write(out, options.only, overwrite=options.overwrite)
+    notebooks = [path for path in written if path.suffix == ".ipynb"]
+    print(f"{len(notebooks)} lab{'' if len(notebooks) == 1 else 's'} in {out}")
     if options.nbgrader:
-        print(f"Next: cd {options.out} && nbgrader generate_assignment {notebooks[0].parent.name}")
+        print(f"Next: cd {out} && nbgrader generate_assignment {notebooks[0].parent.name}")
 
 
 def _reading(options):
@@ -350,8 +352,9 @@ COMMANDS = {
         OUTPUTS,
     ],
     labs: [
-        argument("--out", required=True, metavar="DIR", help="the folder to write to"),
+        argument("--out", metavar="DIR", help="the folder (default: my-labs; with --nbgrader: course)"),
         ONLY,
+        OVERWRITE,
         argument("--nbgrader", action="store_true", help="for nbgrader's generate_assignment"),
     ],
 }

@@ -18,19 +18,19 @@ HIDDEN = "# Checked when your work is marked."
 ANSWER = "*Your answer (double-click here, then write):*"
 
 
-def write_labs(out, only=None, notebooks=None):
+def write_labs(out, only=None, notebooks=None, overwrite=False):
     """Write the student version of the numbered notebooks to the folder `out`; return the Paths written.
 
     The glossary, to which the lessons link, is copied beside them. `only` selects by number ("4", "04",
     "00,04"); `notebooks` is the folder of the lessons. Raises FileExistsError, before anything is written,
-    for a file that is there with another content.
+    for a file that is there with another content, unless `overwrite` is True.
     """
     lessons = find_notebooks(notebooks, only)
     texts = {Path(out) / path.name: text_of(as_lab(read(path))) for path in lessons}
     for glossary in {path.with_name("GLOSSARY.md") for path in lessons}:
         if glossary.exists():
             texts[Path(out) / glossary.name] = glossary.read_text(encoding="utf-8")
-    return write_all(texts)
+    return write_all(texts, overwrite)
 
 
 def read(path):
@@ -46,10 +46,10 @@ def as_lab(notebook):
 
     A code cell tagged `solution` becomes a TODO cell with a stub, a markdown cell an answer cell. A
     check tagged `hidden`, which would give the answer away, becomes a remark. A cell tagged `reply`, the
-    answer to a question of the prose, is left out. A cell for name and number follows the title. All other
-    cells are the lesson's, ids included, without what a run left in them.
+    answer to a question of the prose, is left out. A cell for name and number follows the title, whose badge
+    opens the lab. All other cells are the lesson's, ids included, without what a run left in them.
     """
-    lab = without_replies(as_written(notebook))
+    lab = as_handed_out(notebook)
     lab.cells = [_for_students(cell, exercise) for cell, exercise in with_exercises(lab)]
     lab.cells.insert(1, name_cell())
     return lab
@@ -67,10 +67,12 @@ def as_written(notebook):
     return nbformat.from_dict(written)
 
 
-def without_replies(notebook):
-    """Return a notebook without the cells that answer a question of the prose."""
-    notebook.cells = [cell for cell in notebook.cells if not has_tag(cell, "reply")]
-    return notebook
+def as_handed_out(notebook):
+    """Return a copy of a lesson as written, without its replies, whose badge opens the lab."""
+    copy = as_written(notebook)
+    copy.cells = [cell for cell in copy.cells if not has_tag(cell, "reply")]
+    copy.cells[0].source = copy.cells[0].source.replace("/blob/main/notebooks/", "/blob/main/labs/")
+    return copy
 
 
 def with_exercises(notebook):
@@ -188,17 +190,17 @@ def text_of(notebook):
     return nbformat.writes(notebook) + "\n"
 
 
-def write_all(texts):
+def write_all(texts, overwrite=False):
     """Write {Path: text}, all or nothing; return the Paths.
 
     A file that is there with the same text is left alone. Raises FileExistsError, naming the file, for
-    one with another text: it may hold a student's work.
+    one with another text, unless `overwrite` is True: it may hold a student's work.
     """
     for path, text in texts.items():
-        if path.exists() and path.read_text(encoding="utf-8") != text:
+        if not overwrite and path.exists() and path.read_text(encoding="utf-8") != text:
             raise FileExistsError(
                 f"{path} is there and differs from what would be written: it may hold somebody's work, "
-                "so nothing was written. Move it away, or give another folder with --out"
+                "so nothing was written. Move it away, give another folder with --out, or add --overwrite"
             )
     for path, text in texts.items():
         with replacing(path) as file:

@@ -6,14 +6,13 @@ import nbformat
 
 from fer_kit.tools.labs import (
     HIDDEN,
-    as_written,
+    as_handed_out,
     has_tag,
     name_cell,
     read,
     text_of,
     todo,
     with_exercises,
-    without_replies,
     write_all,
 )
 from fer_kit.tools.run import find_notebooks
@@ -47,16 +46,16 @@ c.Autograde.autograde_preprocessors = [Controlled if step is Execute else step f
 '''
 
 
-def write_course(out, only=None, notebooks=None):
+def write_course(out, only=None, notebooks=None, overwrite=False):
     """Write an nbgrader course to the folder `out`; return the Paths.
 
     These are `nbgrader_config.py` and, for each lesson, `source/lab04/04_custom_cnn.ipynb`: one
-    assignment each. `only`, `notebooks` and errors as in `fer_kit.tools.labs.write_labs`.
+    assignment each. The other arguments and the errors are those of `fer_kit.tools.labs.write_labs`.
     """
     texts = {Path(out) / "nbgrader_config.py": CONFIG}
     for path in find_notebooks(notebooks, only):
         texts[Path(out) / "source" / f"lab{path.name[:2]}" / path.name] = text_of(as_source(read(path)))
-    return write_all(texts)
+    return write_all(texts, overwrite)
 
 
 def as_source(notebook):
@@ -66,7 +65,7 @@ def as_source(notebook):
     `hidden`, which would give the answer away, stands between BEGIN and END HIDDEN TESTS. An open
     question is marked by hand, and replies are left out.
     """
-    source = without_replies(as_written(notebook))
+    source = as_handed_out(notebook)
     pairs = with_exercises(source)
     source.cells = [_marked(nbformat.from_dict(cell), exercise) for cell, exercise in pairs]
     source.cells.insert(1, name_cell())
