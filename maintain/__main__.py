@@ -39,10 +39,10 @@ def figures(options):
 
 
 def guide(options):
-    """Write what was measured into the instructor guide.
+    """Write what was measured into the instructor guide, and the lessons' answers onto one page.
 
     Keeps the times.json that `run` leaves, then writes the minutes of each lesson and the scores of the
-    recorded runs as tables into notebooks/INSTRUCTORS.md.
+    recorded runs as tables into notebooks/INSTRUCTORS.md, and the answers into teaching/ANSWERS.md.
     """
     from maintain.guide import write_guide
 

@@ -1,6 +1,7 @@
 """Write what was measured into the guides.
 
-INSTRUCTORS.md gets minutes per lesson and what trained networks reach, ARCHITECTURE.md the rooms' sizes.
+INSTRUCTORS.md gets minutes per lesson and what trained networks reach, ARCHITECTURE.md the rooms' sizes, and
+teaching/ANSWERS.md the answers that the lessons give and the labs leave out.
 """
 
 import re
@@ -8,9 +9,15 @@ from pathlib import Path
 
 from fer_kit.runtime.files import replacing, write_json
 from fer_kit.studies.reproduction import result_table
+from fer_kit.tools.labs import has_tag, read, with_exercises
 from fer_kit.tools.times import read_times
 from fer_kit.training.records import RECORDS
 from maintain.badges import repository
+
+ANSWERS = """# Answers
+
+To questions of the prose and to open exercises: what lessons say, folded away, and labs leave out. Written by
+`python -m maintain guide`."""
 
 LESSONS = {"zhao": "05", "choudhari": "04", "hejslet": "04", "kit": "05"}
 """The lesson in which networks are trained, by the first word of their id."""
@@ -19,9 +26,9 @@ LESSONS = {"zhao": "05", "choudhari": "04", "hejslet": "04", "kit": "05"}
 def write_guide(times=(), root=None):
     """Redraw the tables of notebooks/INSTRUCTORS.md of the repository at `root` and return its Path.
 
-    ARCHITECTURE.md, where there is one, gets the sizes of the package's rooms. `times` (Paths of
-    `times.json`) are kept in figures/times first. Raises ValueError for a file that is no record of times,
-    and for a guide without a place for a table.
+    ARCHITECTURE.md, where there is one, gets the sizes of the package's rooms, and teaching/ANSWERS.md is
+    written. `times` (Paths of `times.json`) are kept in figures/times first. Raises ValueError for a file
+    that is no record of times, and for a guide without a place for a table.
     """
     root = Path(root or repository())
     for path in map(Path, times):
@@ -31,6 +38,8 @@ def write_guide(times=(), root=None):
     architecture = root / "ARCHITECTURE.md"
     if architecture.exists():
         _redraw(architecture, {"sizes": sizes_table(root / "fer_kit")})
+    with replacing(root / "teaching" / "ANSWERS.md") as file:
+        file.write(answers_page(lessons_of(root)).encode())
     return guide
 
 
@@ -42,11 +51,15 @@ def _redraw(path, drawn):
 
 def tables(root):
     """Return {name: Markdown table} of what the records in a repository's figures/ hold."""
-    lessons = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     return {
-        "minutes": minutes_table(root / "figures" / "times", lessons),
+        "minutes": minutes_table(root / "figures" / "times", lessons_of(root)),
         "results": results_table(RECORDS),
     }
+
+
+def lessons_of(root):
+    """Return the Paths of a repository's lessons, in order."""
+    return sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 def keep_times(path, folder):
@@ -106,6 +119,30 @@ def results_table(records):
         cells += [percent(row["chosen on"]), interval, percent(row["twin-free"]), epochs]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def answers_page(lessons):
+    """Return a page of the answers to questions of the prose and to open exercises of `lessons` (Paths)."""
+    page = [ANSWERS]
+    for path in lessons:
+        notebook = read(path)
+        page.append(f"## [{notebook.cells[0].source.splitlines()[0][2:]}](../notebooks/{path.name})")
+        asked = ""
+        for cell, exercise in with_exercises(notebook):
+            if has_tag(cell, "reply") or (has_tag(cell, "solution") and cell.cell_type == "markdown"):
+                title = exercise.cells[0].source.splitlines()[0] if exercise and exercise.number else asked
+                answer = re.sub(r"</?details>|<summary>.*?</summary>", "", cell.source).strip()
+                page += [f"**{title.lstrip('# ')}**", re.sub("^", "> ", answer, flags=re.MULTILINE)]
+            elif cell.cell_type == "markdown":
+                asked = question_in(cell.source)
+    text = "\n\n".join(page) + "\n"
+    return re.sub(r"\]\((?!https?:|#|\.\./)", "](../notebooks/", text)
+
+
+def question_in(text):
+    """Return the last paragraph of a text that asks something, on one line, without marks of emphasis."""
+    paragraphs = [paragraph for paragraph in text.split("\n\n") if "?" in paragraph]
+    return re.sub(r"\*\*|\s+", lambda found: " " if found[0].isspace() else "", (paragraphs or [text])[-1])
 
 
 def percent(share):

@@ -16,7 +16,7 @@ from fer_kit.tools.run import Outcome, Setting
 from fer_kit.tools.times import hardware, read_times, write_times
 from maintain import guide as guide
 from maintain.__main__ import main as maintain_main
-from maintain.guide import in_minutes, tables, with_tables, write_guide
+from maintain.guide import answers_page, in_minutes, tables, with_tables, write_guide
 
 GUIDE = (ROOT / "notebooks" / "INSTRUCTORS.md").read_text(encoding="utf-8")
 GLOSSARY = (ROOT / "notebooks" / "GLOSSARY.md").read_text(encoding="utf-8")
@@ -90,6 +90,31 @@ def test_links_lead_somewhere():
 
 def test_the_tables_are_what_the_records_say():
     assert with_tables(GUIDE, tables(ROOT)) == GUIDE, "run `python -m maintain guide` and commit what changed"
+
+
+def test_the_answers_are_those_of_the_lessons():
+    page = (ROOT / "teaching" / "ANSWERS.md").read_text(encoding="utf-8")
+    assert page == answers_page(NOTEBOOKS), "run `python -m maintain guide` and commit what changed"
+    assert [link for link in re.findall(r"\]\(\.\./([^)#]+)", page) if not (ROOT / link).exists()] == []
+
+
+def test_answers_stand_below_their_questions(tmp_path):
+    cells = [
+        nbformat.v4.new_markdown_cell("# 00 · A lesson"),
+        nbformat.v4.new_markdown_cell("## 1. Part\n\nWhy **two**,\nand not three? See [there](a.ipynb)."),
+        nbformat.v4.new_markdown_cell(
+            "<details><summary>Answer</summary>\n\nIt is\nso.\n\n</details>", metadata={"tags": ["reply"]}
+        ),
+        nbformat.v4.new_markdown_cell("### Exercise 1. Open\n\nWhat else?"),
+        nbformat.v4.new_markdown_cell("<details>a hint?</details>", metadata={"tags": ["hint"]}),
+        nbformat.v4.new_markdown_cell("Nothing.", metadata={"tags": ["solution"]}),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "00_a.ipynb")
+    assert answers_page([tmp_path / "00_a.ipynb"]).partition("## ")[2] == (
+        "[00 · A lesson](../notebooks/00_a.ipynb)\n\n"
+        "**Why two, and not three? See [there](../notebooks/a.ipynb).**\n\n> It is\n> so.\n\n"
+        "**Exercise 1. Open**\n\n> Nothing.\n"
+    )
 
 
 def test_report_ids_in_the_guides_exist():

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import nbformat
 import pytest
 from house import ROOT
 from test_colab import bare_environment
+from test_labs import solutions_in
 
 import fer_kit
 
@@ -104,6 +106,15 @@ def test_the_whole_package_is_there(place):
         for kit in (ROOT / "fer_kit", installed)
     )
     assert ours == theirs, "name what is missing under [tool.setuptools.package-data] in pyproject.toml"
+
+
+def test_it_brings_no_solution(place):
+    """This is what the setup cell of a lab fetches in Colab and Kaggle."""
+    (packages,) = place[0].parent.glob("lib/python*/site-packages")
+    record = next(packages.glob("fer_kit-*.dist-info/RECORD")).read_text().splitlines()
+    ours = re.compile(r"fer_kit(-[\w.]+\.dist-info)?/|\.\./\.\./\.\./bin/fer-kit,")
+    assert [line for line in record if not ours.match(line)] == []
+    assert not [line for line in record if ".ipynb" in line] and not solutions_in(packages / "fer_kit")
 
 
 @pytest.mark.parametrize("command", COMMANDS[:5])

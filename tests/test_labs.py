@@ -1,7 +1,10 @@
 """Labs for students: no solution is left, the checks fail without one, and nothing else differs."""
 
 import ast
+import json
 import re
+import shutil
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -270,6 +273,48 @@ def test_links_of_labs_work(path):
     prose = [cell.source for cell in labs.read(LABS / path.name).cells if cell.cell_type == "markdown"]
     targets = re.findall(r"\]\((?!https?:|#|data:|mailto:)([^)#\s]+)", "\n".join(prose))
     assert targets and [target for target in targets if not (LABS / target).exists()] == []
+
+
+def solutions_in(folder):
+    """Name the solutions and replies of all lessons of whose own lines `folder` holds more than half.
+
+    One line alone may be an idiom that the package has, too.
+    """
+    kinds = {"", ".cfg", ".html", ".ipynb", ".js", ".json", ".md", ".py", ".toml", ".txt", ".yml"}
+    files = [path for path in Path(folder).rglob("*") if path.is_file() and path.suffix in kinds]
+    text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files)
+    found = []
+    for path in NOTEBOOKS:
+        lesson = labs.read(path)
+        answers = [cell for cell in lesson.cells if has_tag(cell, "solution") or has_tag(cell, "reply")]
+        others = [cell for cell in [*lesson.cells, *as_lab(lesson).cells] if cell not in answers]
+        given = "\n".join(cell.source for cell in others)
+        for cell in answers:
+            lines = [line.strip() for line in cell.source.splitlines()]
+            own = [line for line in lines if len(line) > 20 and line not in given]
+            there = [line for line in own if line in text or json.dumps(line)[1:-1] in text]
+            found += [f"{path.stem} {cell.id}: {there}"] if len(there) > len(own) / 2 else []
+    return found
+
+
+def test_solutions_are_found_where_they_are():
+    found = "\n".join(solutions_in(ROOT / "notebooks"))
+    assert all(path.stem in found for path in NOTEBOOKS)
+
+
+def test_a_copy_for_a_class_holds_no_solution(tmp_path):
+    """What the guide's one command puts there, and all that a setup cell may ask of it."""
+    guide = (ROOT / "notebooks" / "INSTRUCTORS.md").read_text(encoding="utf-8")
+    for name in re.search(r"^git archive HEAD (.+) \| tar -x", guide, re.MULTILINE)[1].split():
+        if (ROOT / name).is_dir():
+            shutil.copytree(
+                ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.npz")
+            )
+        else:
+            shutil.copy(ROOT / name, tmp_path)
+    assert {path.name for path in tmp_path.glob("labs/*.ipynb")} == {path.name for path in NOTEBOOKS}
+    assert (tmp_path / "fer_kit" / "session.py").exists() and (tmp_path / "pyproject.toml").exists()
+    assert not solutions_in(tmp_path)
 
 
 # ---- all lessons, read ----

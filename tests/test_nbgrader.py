@@ -9,11 +9,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from test_labs import tiny
+from test_submissions import CHEATS, SOLVED
 
 from fer_kit.tools.marking import ASKED, CHECKED, WRITTEN, write_course
 
 pytest.importorskip("nbgrader", reason='pip install "fer-kit[marking]"')
-SOLVED = {"exercise-1-solution": "count = 3", "exercise-2-solution": "def double(x):\n    return x + x"}
 SUBMISSIONS = {
     "solved": SOLVED,
     "unsolved": {},
@@ -21,17 +21,6 @@ SUBMISSIONS = {
     "broken": SOLVED | {"exercise-2-solution": "def double(x:"},
     "copied": SOLVED,
 }
-CHEATS = {
-    "empties cells": "get_ipython().input_transformers_post.append(lambda lines: [])",
-    "drops asserts": "get_ipython().input_transformers_post.append("
-    "lambda ls: [l.replace('assert', 'None and') for l in ls])",
-    "edits the tree": "import ast; get_ipython().ast_transformers.append("
-    "type('T', (ast.NodeTransformer,), {'visit_Assert': lambda s, n: ast.Pass()})())",
-    "swallows errors": "get_ipython().set_custom_exc((Exception,), lambda *a, **k: None)",
-    "always close": "count = 3; import numpy as np; np.isclose = np.array_equal = lambda *a, **k: True",
-    "any is true": "count = 3; import builtins; builtins.any = lambda *a: True",
-}
-"""Lines in the first solution, each in place of all work."""
 COPIED = ("exercise-1-solution", "exercise-1-check", "question")
 """Of the submission "copied": a cell to fill in, a locked one and one that is marked by hand."""
 

@@ -2,7 +2,8 @@
 
 cli      the commands and their arguments
 run      the notebooks in order; page: what is written of them; times: how long they take
-labs     notebooks without solutions; marking: an nbgrader course, and marker: how it runs checks
+labs     notebooks without solutions; submissions: what a folder of them is worth
+marking  labs as an nbgrader course; marker: how it runs checks
 quiz     five questions after a lesson, which lie in quizzes/
 watch    faces and emotions in pictures, a video or the camera
 """

@@ -230,6 +230,17 @@ def labs(options):
         print(f"Next: cd {out} && nbgrader generate_assignment {notebooks[0].parent.name}")
 
 
+def mark(options):
+    """Mark a folder of labs that students handed in.
+
+    Runs each notebook in and below the folder with its lesson's checks and writes a table of points (csv). A
+    submission is a program that runs as you: mark in a container without a network.
+    """
+    from fer_kit.tools.submissions import mark as mark_folder
+
+    print(mark_folder(options.folder, options.out, overwrite=options.overwrite, minutes=options.minutes))
+
+
 def _reading(options):
     """Return what `load_faces` takes from the options of READING."""
     return {name: getattr(options, name) for name in ("names", "allow_missing", "votes", "soft")}
@@ -356,5 +367,11 @@ COMMANDS = {
         ONLY,
         OVERWRITE,
         argument("--nbgrader", action="store_true", help="for nbgrader's generate_assignment"),
+    ],
+    mark: [
+        argument("folder", metavar="FOLDER", help="where the labs lie, in sub-folders or not"),
+        argument("--out", metavar="FILE", help="the table (default: marks.csv in the folder)"),
+        OVERWRITE,
+        argument("--minutes", type=count, default=30, metavar="N", help="that a cell may take (default: 30)"),
     ],
 }

@@ -117,7 +117,7 @@ class Exercise:
 
 def has_tag(cell, tag):
     """Return whether a cell has a tag."""
-    return tag in cell.metadata.get("tags", [])
+    return tag in (cell.metadata.get("tags") or [])
 
 
 def _for_students(cell, exercise):

@@ -1,0 +1,171 @@
+"""A folder of labs is marked without nbgrader: solved, unsolved, crashing and cheating ones."""
+
+import csv
+import json
+
+import nbformat
+import pytest
+from test_labs import tiny
+
+from fer_kit.tools import cli, submissions
+from fer_kit.tools.labs import as_lab, has_tag
+from fer_kit.tools.marking import ASKED, CHECKED, WRITTEN
+
+SOLVED = {"exercise-1-solution": "count = 3", "exercise-2-solution": "def double(x):\n    return x + x"}
+CHEATS = {
+    "empties cells": "get_ipython().input_transformers_post.append(lambda lines: [])",
+    "drops asserts": "get_ipython().input_transformers_post.append("
+    "lambda ls: [l.replace('assert', 'None and') for l in ls])",
+    "edits the tree": "import ast; get_ipython().ast_transformers.append("
+    "type('T', (ast.NodeTransformer,), {'visit_Assert': lambda s, n: ast.Pass()})())",
+    "swallows errors": "get_ipython().set_custom_exc((Exception,), lambda *a, **k: None)",
+    "always close": "count = 3; import numpy as np; np.isclose = np.array_equal = lambda *a, **k: True",
+    "any is true": "count = 3; import builtins; builtins.any = lambda *a: True",
+}
+"""Lines in the first solution, each in place of all work."""
+CRASHING = SOLVED | {"exercise-1-solution": "raise RuntimeError('half-way')\ncount = 3"}
+"""Of exercise 1; exercise 2 is solved."""
+
+
+@pytest.fixture(scope="module")
+def lessons(tmp_path_factory):
+    """A folder with the tiny lesson."""
+    folder = tmp_path_factory.mktemp("lessons")
+    nbformat.write(tiny(), folder / "00_tiny.ipynb")
+    return folder
+
+
+def lab(answers, name="Ada", number='"7"'):
+    """The lab of the tiny lesson with `answers`, {id: source}, as a notebook."""
+    made = as_lab(tiny())
+    for cell in made.cells:
+        cell.source = answers.get(cell.id, cell.source)
+    made.cells[1].source = f'NAME = "{name}"\nSTUDENT_ID = {number}'
+    return made
+
+
+def from_colab(notebook):
+    """The notebook as a program writes it that keeps neither ids nor tags."""
+    bare = json.loads(nbformat.writes(notebook)) | {"nbformat_minor": 0}
+    for cell in bare["cells"]:
+        cell["metadata"] = {"id": cell.pop("id")}
+    return bare
+
+
+def without_heading(notebook):
+    """The notebook of a student who deleted the text of exercise 2, and who has a heading of their own."""
+    notebook.cells = [cell for cell in notebook.cells if not cell.source.startswith("### Exercise 2")]
+    place = next(k for k, cell in enumerate(notebook.cells) if cell.source.startswith("### Exercise 1"))
+    notebook.cells.insert(place + 1, nbformat.v4.new_markdown_cell("## My notes"))
+    return notebook
+
+
+def eased(notebook, below=""):
+    """The notebook of a student who made the first check easier, with another cell `below` it."""
+    place = next(k for k, cell in enumerate(notebook.cells) if has_tag(cell, "check"))
+    notebook.cells[place].source = "assert True"
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(below))
+    return notebook
+
+
+def handed_in():
+    """{file: notebook}: what students handed in, each its own way."""
+    wrong = SOLVED | {"exercise-1-solution": "count = 4"}
+    dead = wrong | {"exercise-2-solution": "import os; os._exit(1)"}
+    return {
+        "ada/00_tiny.ipynb": lab(SOLVED, "=1+1"),
+        "bob/lab (1).ipynb": lab({}, "Bob", "12"),
+        "colab.ipynb": from_colab(lab(CRASHING)),
+        "dead.ipynb": eased(lab(dead), "count = 3"),
+        "heading.ipynb": without_heading(eased(lab(wrong, "", '""'))),
+    } | {f"cheat/{cheat}.ipynb": lab({"exercise-1-solution": CHEATS[cheat]}) for cheat in TRIED}
+
+
+TRIED = ("empties cells", "always close")
+"""Cheats to try here: the control is that of nbgrader, where all are tried."""
+EXPECTED = {
+    "ada/00_tiny.ipynb": (CHECKED, CHECKED, ""),
+    "bob/lab (1).ipynb": (0, 0, ""),
+    "colab.ipynb": (0, CHECKED, ""),
+    "dead.ipynb": (CHECKED, 0, "Stopped: the kernel died in code cell 7."),
+    "heading.ipynb": (0, 0, "The heading of exercise 2 is missing. No name."),
+} | {f"cheat/{cheat}.ipynb": (0, 0, submissions.TAMPERED) for cheat in TRIED}
+
+
+@pytest.fixture(scope="module")
+def table(lessons, tmp_path_factory):
+    """{file: row} of the table of all submissions; an unreadable one and one of no lesson lie beside them."""
+    folder = tmp_path_factory.mktemp("handed in")
+    for name, notebook in handed_in().items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps(notebook), encoding="utf-8")
+    (folder / "broken.ipynb").write_text('{"cells": [')
+    nbformat.write(nbformat.v4.new_notebook(), folder / "empty.ipynb")
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "a.ipynb").touch()
+    path = submissions.mark(folder, notebooks=lessons)
+    assert path == folder / "marks.csv"
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("file", EXPECTED)
+def test_points(table, file):
+    first, second, remark = EXPECTED[file]
+    row = table[file]
+    assert (row["exercise 1"], row["exercise 2"]) == (f"{first:g}", f"{second:g}")
+    assert row["points"] == f"{first + second:g}" and row["of"] == f"{2 * CHECKED:g}"
+    assert row["by hand"] == f"{WRITTEN + ASKED:g}" and row["lesson"] == "00"
+    assert row["remark"] == remark
+
+
+def test_every_file_has_a_row_and_says_whose_it_is(table):
+    assert table.keys() == EXPECTED.keys() | {"broken.ipynb", "empty.ipynb"}
+    assert table["broken.ipynb"]["remark"].startswith("No notebook that can be read")
+    assert table["empty.ipynb"]["remark"].startswith("No title of a lesson")
+    assert not table["broken.ipynb"]["points"] and not table["empty.ipynb"]["points"]
+    assert (table["bob/lab (1).ipynb"]["name"], table["bob/lab (1).ipynb"]["student_id"]) == ("Bob", "12")
+    assert table["ada/00_tiny.ipynb"]["name"] == "'=1+1", "no spreadsheet computes what a student writes"
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "number"),
+    [
+        ('NAME = "Ada"\nSTUDENT_ID = ""', "Ada", ""),
+        ("NAME='Zoë O\\'Hara'  # that's me\nSTUDENT_ID = 007", "Zoë O'Hara", "007"),
+        ("NAME = Ada Lovelace\nSTUDENT_ID = A-7", "Ada Lovelace", "A-7"),
+        ("x = 1", "", ""),
+    ],
+)
+def test_names_however_they_are_written(code, name, number):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    assert submissions.said_by(notebook) == {"name": name, "student_id": number}
+
+
+def test_the_command_keeps_a_table_that_is_there(lessons, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(submissions, "find_notebooks", lambda _: [lessons / "00_tiny.ipynb"])
+    monkeypatch.setattr(submissions, "run_cells", lambda cells, seconds: (0, f"Not run: {seconds}."))
+    assert cli.main(["mark", str(tmp_path)]) == 2
+    assert "no notebook in" in capsys.readouterr().err
+    nbformat.write(lab(SOLVED), tmp_path / "a.ipynb")
+    assert cli.main(["mark", str(tmp_path), "--minutes", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "a.ipynb: 0 of 4. Not run: 120." in said and said.rstrip().endswith("marks.csv")
+    assert cli.main(["mark", str(tmp_path)]) == 2
+    assert "add --overwrite" in capsys.readouterr().err
+    assert cli.main(["mark", str(tmp_path), "--overwrite"]) == 0
+
+
+def test_a_submission_sees_a_folder_of_its_own_and_the_data_that_is_set(lessons, tmp_path, monkeypatch):
+    line = "import os; print(os.listdir(), os.environ['FER_PROFILE'], os.environ['FER_DATA']); count = 3"
+    monkeypatch.setenv("FER_PROFILE", "lab")
+    monkeypatch.setenv("FER_DATA", "some/faces.zip")
+    monkeypatch.chdir(tmp_path)
+    cells = [nbformat.v4.new_code_cell(line)]
+    assert submissions.run_cells(cells, 60) == (1, "")
+    assert cells[0].outputs[0].text == f"[] lab {tmp_path / 'some' / 'faces.zip'}\n"
+
+
+def test_what_does_not_end_is_stopped():
+    cells = [nbformat.v4.new_code_cell("while True: pass"), nbformat.v4.new_code_cell("count = 3")]
+    assert submissions.run_cells(cells, 1) == (0, "Stopped: code cell 1 took longer than 1 s.")
