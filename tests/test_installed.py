@@ -21,7 +21,7 @@ COMMANDS = (
     "--version",
     "doctor sample",
     "evaluate kit-small --data sample --json",
-    "watch demo --out demo.webm",
+    "watch demo --detector haar-alt2 --out demo.webm",
     "train kit-small --recipe kit-small --data sample --epochs 1 --per-emotion 10 --out run",
     "run --data sample",
     "labs --out labs",

@@ -101,6 +101,7 @@ def _prepare(model, learned, recipe, seed):
         make_loss(recipe, learned),
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",  # as in `fit`
     )
+    model.optimizer.build(model.trainable_variables)
     weights = class_weights(learned) if recipe.class_weight else None
     return model, Batches(learned, recipe.batch_size, seed, recipe.mixup, weights)
 

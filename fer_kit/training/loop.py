@@ -197,6 +197,8 @@ def _prepare(model, variant, recipe, learned, precision):
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         steps_per_execution=learned.steps_per_execution,
     )
+    # Built here, not within the first step: TensorFlow would trace that step twice, and seconds go by.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
