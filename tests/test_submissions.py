@@ -156,14 +156,17 @@ def test_the_command_keeps_a_table_that_is_there(lessons, tmp_path, monkeypatch,
     assert cli.main(["mark", str(tmp_path), "--overwrite"]) == 0
 
 
-def test_a_submission_sees_a_folder_of_its_own_and_the_data_that_is_set(lessons, tmp_path, monkeypatch):
-    line = "import os; print(os.listdir(), os.environ['FER_PROFILE'], os.environ['FER_DATA']); count = 3"
-    monkeypatch.setenv("FER_PROFILE", "lab")
-    monkeypatch.setenv("FER_DATA", "some/faces.zip")
+@pytest.mark.parametrize("out", ["runs", ""])
+def test_a_submission_sees_a_folder_of_its_own_and_what_is_set(out, tmp_path, monkeypatch):
+    for name, value in {"PROFILE": "lab", "DATA": "some/faces.zip", "OUT": out}.items():
+        monkeypatch.setenv(f"FER_{name}", value)
     monkeypatch.chdir(tmp_path)
-    cells = [nbformat.v4.new_code_cell(line)]
+    show = "import os\nprint(os.listdir(), *(os.environ[f'FER_{name}'] for name in ('PROFILE', 'DATA')))\n"
+    cells = [nbformat.v4.new_code_cell(f"{show}print(os.environ['FER_OUT'])\nprint(os.getcwd())")]
     assert submissions.run_cells(cells, 60) == (1, "")
-    assert cells[0].outputs[0].text == f"[] lab {tmp_path / 'some' / 'faces.zip'}\n"
+    said, runs, here = cells[0].outputs[0].text.splitlines()
+    assert said == f"[] lab {tmp_path / 'some' / 'faces.zip'}"
+    assert runs == (str(tmp_path / "runs") if out else here) and here != str(tmp_path)
 
 
 def test_what_does_not_end_is_stopped():

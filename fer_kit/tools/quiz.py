@@ -28,7 +28,7 @@ def quiz(lesson):
     if installed and "IPython" in sys.modules and sys.modules["IPython"].get_ipython():
         from jupyterquiz import display_quiz
 
-        display_quiz(questions)
+        display_quiz(questions, colors={"--jq-many-choice-bg": "#8a3b00"})  # theirs is too light for white
         return
     print(as_text(questions))
     where = "In a notebook" if installed else f"{how_to_install('jupyterquiz')}; in a notebook"

@@ -201,7 +201,8 @@ def run_cells(cells, seconds):
     """
     ran = 0
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        client = new_client(nbformat.v4.new_notebook(cells=cells), folder, _variables(folder))
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        client = new_client(notebook, folder, _variables(folder))
         client.allow_errors = True
         client.timeout = seconds
         client.shutdown_kernel = "immediate"
@@ -217,11 +218,12 @@ def run_cells(cells, seconds):
 
 
 def _variables(folder):
-    """The variables of a kernel: a few drawn faces, unless FER_PROFILE and FER_DATA say otherwise."""
+    """The variables of a kernel: a few drawn faces, and runs in `folder`, unless they are set."""
     profile = settings.profile().name if settings.is_set("FER_PROFILE") else "smoke"
     data = str(settings.data_path()) if settings.is_set("FER_DATA") else "sample"
     data = data if data == "sample" else str(Path(data).resolve())
-    return {"FER_PROFILE": profile, "FER_DATA": data, "FER_OUT": folder, "MPLBACKEND": INLINE}
+    out = str(settings.output_dir().resolve()) if settings.is_set("FER_OUT") else folder
+    return {"FER_PROFILE": profile, "FER_DATA": data, "FER_OUT": out, "MPLBACKEND": INLINE}
 
 
 # ---- the table ----
