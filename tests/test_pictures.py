@@ -1,6 +1,8 @@
 """One reader of pictures for datasets and cameras: upright, 8 bits, and never black by mistake."""
 
 import io
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -21,6 +23,17 @@ def packed(image, kind="PNG", **options):
     out = io.BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()
+
+
+def declaring(side, kind):
+    """A small picture whose header declares `side` x `side` pixels."""
+    content = bytearray(packed(Image.new("L", (8, 8)), kind))
+    if kind == "PNG":
+        content[16:24] = struct.pack(">2I", side, side)
+        content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    else:
+        content[18:26] = struct.pack("<2I", side, side)
+    return bytes(content)
 
 
 def cut(content):
@@ -93,8 +106,11 @@ def test_what_is_transparent_is_white_whatever_colour_hides_there():
         (cut(packed(Image.fromarray(COLOUR))), "is no whole picture"),
         (cut(packed(Image.fromarray(COLOUR), "JPEG")), "is no whole picture"),
         (b"\0\0\0\x18ftypheic" + bytes(60), "pillow-heif"),
+        (declaring(60_000, "PNG"), "more pixels than any camera"),
+        (declaring(60_000, "BMP"), "more pixels than any camera"),
+        (packed(Image.new("1", (20_000, 20_000)), "PNG"), "more pixels than any camera"),
     ],
-    ids=["empty", "text", "lfs", "html", "cut png", "cut jpeg", "heic"],
+    ids=["empty", "text", "lfs", "html", "cut png", "cut jpeg", "heic", "png header", "bmp header", "whole"],
 )
 def test_what_is_no_picture_is_told(content, words):
     with pytest.raises(ValueError, match=words):

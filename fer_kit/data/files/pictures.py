@@ -20,6 +20,9 @@ CHUNK = 512
 BATCH_BYTES = 1 << 21
 """Files of together so many bytes are decoded at once: all of a chunk of faces, or one photograph."""
 
+LARGE = 20_000
+"""Files of more bytes are asked how many pixels they declare: 20 kB hold at most 170 million of 1 bit."""
+
 DEPTHS = (8, 10, 12, 16, 32)
 """Bits that cameras and scanners use. Numbers that fit fewer of them than their type has are scaled as those:
 a 12-bit picture in a 16-bit file would be nearly black otherwise. A signed type has one bit less."""
@@ -149,6 +152,8 @@ def _batches(files, names, start):
 
 def _decode_all(contents):
     """Return what OpenCV makes of each file, None of those that it cannot read."""
+    if any(len(content) > LARGE for content in contents):
+        return [_decoded(content) for content in contents]
     try:
         buffers = [np.frombuffer(content or b"-", np.uint8) for content in contents]
         # `map` keeps Python out of the loop, so that the threads hardly wait for one another.
@@ -158,10 +163,27 @@ def _decode_all(contents):
 
 
 def _decoded(content):
+    if len(content) > LARGE and _declares_too_much(content):
+        return None
     try:
         return cv2.imdecode(np.frombuffer(content or b"-", np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         return None
+
+
+def _declares_too_much(content):
+    """Whether a picture file declares twice as many pixels as Pillow takes for safe, 179 million."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            Image.open(io.BytesIO(content)).close()
+    except Image.DecompressionBombError:
+        return True
+    except Exception:  # what is wrong with it is said when it is decoded
+        return False
+    return False
 
 
 def _finished(content, image):
@@ -209,6 +231,8 @@ def _by_pillow(content):
                     return np.asarray(picture)
                 alpha = "A" in picture.mode or "transparency" in picture.info
                 return np.asarray(picture.convert("RGBA" if alpha else "RGB"))
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ValueError("declares more pixels than any camera has; do not use this file") from error
     except Exception as error:  # Pillow's plug-ins raise many kinds
         raise ValueError(f"is no whole picture{_heif_advice(content)}") from error
 
