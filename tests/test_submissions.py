@@ -5,6 +5,8 @@ import json
 
 import nbformat
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_labs import tiny
 
 from fer_kit.tools import cli, submissions
@@ -40,8 +42,14 @@ def lab(answers, name="Ada", number='"7"'):
     made = as_lab(tiny())
     for cell in made.cells:
         cell.source = answers.get(cell.id, cell.source)
-    made.cells[1].source = f'NAME = "{name}"\nSTUDENT_ID = {number}'
-    return made
+    del made.cells[1]
+    return named(made, name, number)
+
+
+def named(notebook, name, number='"7"'):
+    """The notebook with the name of a student in its second cell."""
+    notebook.cells.insert(1, nbformat.v4.new_code_cell(f'NAME = "{name}"\nSTUDENT_ID = {number}'))
+    return notebook
 
 
 def from_colab(notebook):
@@ -74,6 +82,7 @@ def handed_in():
     dead = wrong | {"exercise-2-solution": "import os; os._exit(1)"}
     return {
         "ada/00_tiny.ipynb": lab(SOLVED, "=1+1"),
+        "lesson.ipynb": named(tiny(), "Cy"),
         "bob/lab (1).ipynb": lab({}, "Bob", "12"),
         "colab.ipynb": from_colab(lab(CRASHING)),
         "dead.ipynb": eased(lab(dead), "count = 3"),
@@ -85,9 +94,10 @@ TRIED = ("empties cells", "always close")
 """Cheats to try here: the control is that of nbgrader, where all are tried."""
 EXPECTED = {
     "ada/00_tiny.ipynb": (CHECKED, CHECKED, ""),
+    "lesson.ipynb": (CHECKED, CHECKED, "It holds cells of the lesson with solutions."),
     "bob/lab (1).ipynb": (0, 0, ""),
     "colab.ipynb": (0, CHECKED, ""),
-    "dead.ipynb": (CHECKED, 0, "Stopped: the kernel died in code cell 7."),
+    "dead.ipynb": (CHECKED, 0, "Stopped in code cell 7: Kernel died."),
     "heading.ipynb": (0, 0, "The heading of exercise 2 is missing. No name."),
 } | {f"cheat/{cheat}.ipynb": (0, 0, submissions.TAMPERED) for cheat in TRIED}
 
@@ -156,6 +166,14 @@ def test_the_command_keeps_a_table_that_is_there(lessons, tmp_path, monkeypatch,
     assert cli.main(["mark", str(tmp_path), "--overwrite"]) == 0
 
 
+@settings(max_examples=30)
+@given(st.text() | st.sampled_from(["{[]: 1}", "((", "(" * 300 + ")" * 300, "b'x'", "None", "f'{1}'", "1_0"]))
+def test_whatever_stands_for_a_name_is_a_text(value):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"NAME = {value}")])
+    said = submissions.said_by(notebook)
+    assert isinstance(said["name"], str) and said["student_id"] == ""
+
+
 @pytest.mark.parametrize("out", ["runs", ""])
 def test_a_submission_sees_a_folder_of_its_own_and_what_is_set(out, tmp_path, monkeypatch):
     for name, value in {"PROFILE": "lab", "DATA": "some/faces.zip", "OUT": out}.items():
@@ -171,4 +189,4 @@ def test_a_submission_sees_a_folder_of_its_own_and_what_is_set(out, tmp_path, mo
 
 def test_what_does_not_end_is_stopped():
     cells = [nbformat.v4.new_code_cell("while True: pass"), nbformat.v4.new_code_cell("count = 3")]
-    assert submissions.run_cells(cells, 1) == (0, "Stopped: code cell 1 took longer than 1 s.")
+    assert submissions.run_cells(cells, 1) == (0, "Stopped in code cell 1: it took longer than 1 s.")

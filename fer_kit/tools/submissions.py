@@ -18,7 +18,7 @@ from pathlib import Path
 from subprocess import DEVNULL
 
 import nbformat
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellTimeoutError
 from nbformat.v4 import new_code_cell
 
 from fer_kit.runtime import settings
@@ -95,6 +95,8 @@ def mark_file(file, lessons, seconds):
         row["of"] += check.points
     lost = sorted({check.exercise for check in checks if check.cell is None})
     remarks = [f"The heading of exercise {number} is missing." for number in lost]
+    if any(has_tag(cell, "solution") for cell in submission.cells):
+        remarks.append("It holds cells of the lesson with solutions.")
     if any(check.tampered(ran) for check in checks):
         remarks.append(TAMPERED)
     if not row["name"] and not row["student_id"]:
@@ -110,7 +112,7 @@ def said_by(notebook):
         found = re.search(rf"^{name} *= *(.+)", code, re.MULTILINE)
         try:
             said[name.lower()] = str(ast.literal_eval(found[1].strip())) if found else ""
-        except (ValueError, SyntaxError):  # without quotes
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):  # no text in quotes
             said[name.lower()] = found[1].strip()
     return said
 
@@ -211,9 +213,9 @@ def run_cells(cells, seconds):
                 for ran, cell in enumerate(cells):
                     client.execute_cell(cell, ran)
         except CellTimeoutError:
-            return ran, f"Stopped: code cell {ran + 1} took longer than {seconds:g} s."
-        except DeadKernelError:
-            return ran, f"Stopped: the kernel died in code cell {ran + 1}."
+            return ran, f"Stopped in code cell {ran + 1}: it took longer than {seconds:g} s."
+        except RuntimeError as error:  # DeadKernelError, or a kernel that does not start
+            return ran, f"Stopped in code cell {ran + 1}: {error}."
     return len(cells), ""
 
 
