@@ -20,6 +20,9 @@ from maintain.badges import address_of, repository
 
 LESSONS = ("00", "06", "10", "12", "13")
 
+PYTHON = "3.12"
+"""The Python of both hosts, taken for look-alikes where it is found."""
+
 _JUPYTER = ("ipykernel<7", "jupyterlab", "kagglehub", "pandas<3", "scikit-image", "seaborn", "tqdm")
 LOOKALIKES = {
     "colab": (
@@ -74,7 +77,7 @@ def setups(names, folder, lessons=LESSONS):
     """Rehearse each set-up, print a line as it ends, and return the table in Markdown.
 
     `names` are `NAME=PYTHON`, an environment that exists, or `colab` or `kaggle`, of which a look-alike is
-    built in `folder` first, with this Python. The environments get the kit and what its setup cell installs.
+    built in `folder` first. The environments get the kit and what its setup cell installs.
     """
     rows = [[*COLUMNS, *lessons], ["---"] * (len(COLUMNS) + len(lessons))]
     for name in names:
@@ -89,7 +92,8 @@ def build(name, folder):
     """Make the look-alike `name` of `LOOKALIKES` in `folder`; return the path of its Python."""
     if name not in LOOKALIKES:
         raise ValueError(f"no look-alike {name!r}; give {' or '.join(LOOKALIKES)}, or NAME=PYTHON")
-    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+    base = shutil.which(f"python{PYTHON}") or sys.executable
+    subprocess.run([base, "-m", "venv", "--clear", folder], check=True)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     subprocess.run([python, "-m", "pip", "install", "--quiet", *LOOKALIKES[name]], check=True)
     return python

@@ -10,7 +10,7 @@ pytest.importorskip("sphinx", reason="the extra `site` is not installed")
 
 from house import NOTEBOOKS, ROOT
 
-from maintain import site, slides
+from maintain import site
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_a_deck_has_a_slide_for_each_section_and_figure_and_no_solution(pages):
         nbformat.v4.new_code_cell("answer = 3", outputs=[image], metadata={"tags": ["solution"]}),
         nbformat.v4.new_markdown_cell("Nothing to show."),
     ]
-    made = slides.deck(lesson)
+    made = site.deck(lesson)
     kinds = [cell.metadata.slideshow.slide_type for cell in made.cells]
     assert kinds == ["slide", "slide", "subslide"]
     assert made.cells[1].source == "## 1. Train it\n\nThe point." and made.cells[2].outputs == [image]
