@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from fer_kit.data.emotions import EMOTIONS, OFFICIAL_COUNTS
+from fer_kit.data.loading import load_faces
 from fer_kit.data.sample.expressions import ACTION_UNITS, PROTOTYPES
-from fer_kit.data.sample.people import CONFUSED_WITH, draw_people, draw_sample, true_labels
+from fer_kit.data.sample.people import CONFUSED_WITH, describe_sample, draw_people, draw_sample, true_labels
+from fer_kit.data.sample.votes import draw_votes
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +134,29 @@ def test_the_expressions_can_be_told_apart(tenth):
     x, y = coarse[train], np.eye(len(EMOTIONS))[sample.labels[train]]
     weights = np.linalg.solve(x.T @ x + 10 * np.eye(x.shape[1]), x.T @ y)
     assert ((coarse[test] @ weights).argmax(axis=1) == sample.labels[test]).mean() > 0.35
+
+
+# ---- simulated votes ----
+
+
+def test_votes_are_those_of_the_drawn_faces(tenth, tmp_path):
+    sample, truth = tenth
+    table = draw_votes()
+    counts = table.drop(columns=["Usage", "Image name"])
+    assert (counts.sum(axis=1) == 10).all() and (counts.NF[truth < 0] == 10).all()
+    assert table.equals(draw_votes()) and not table.equals(draw_votes(seed=1))
+    table.to_csv(tmp_path / "votes.csv", index=False)
+    voted = load_faces("sample", votes=tmp_path / "votes.csv", soft=True)
+    rows = np.flatnonzero(np.isin(sample.files, voted.files))
+    assert np.array_equal(sample.images[rows], voted.images) and len(rows) > 3400
+    assert (voted.labels == truth[rows]).mean() > 0.95
+    assert 0.8 < voted.targets.max(axis=1).mean() < 0.9
+
+
+def test_faint_and_mixed_expressions_divide_the_voters():
+    table = draw_votes()
+    shares = np.sort(table.drop(columns=["Usage", "Image name"]).to_numpy(), axis=1)[:, -1]
+    units = describe_sample()[2]
+    strongest = np.nan_to_num(units).max(axis=1)
+    shown = (strongest > 0.3) & (true_labels() >= 0)
+    assert shares[shown & (strongest < 0.6)].mean() < shares[shown & (strongest > 0.9)].mean() - 1

@@ -45,7 +45,8 @@ def load_faces(
         names: for folders or labels that are numbers: the emotions in the order of the numbers.
         hold_out: the share, 0 to 1, of the Training faces to hold out for each usage that is missing. By
             default nothing; where `path` is None a tenth, and it is said. 0 holds out nothing.
-        votes: the path of FER+'s `fer2013new.csv`: labels are then what most of ten people chose.
+        votes: the path of FER+'s `fer2013new.csv`, or of a table like it (for the built-in sample
+            `data.sample.draw_votes` makes one): labels are then what most of ten people chose.
         soft: with `votes`, also learn from the shares of the votes: they become the `targets`.
         cache: read an archive or a table once, and later take it from the cache folder.
 
@@ -61,13 +62,11 @@ def load_faces(
     path = settings.data_path() if path is None else Path(path).expanduser()
     if chatty and path is not None and path.is_dir() and not reading.may_hold_dataset(path):
         path = None
-    if path is None or str(path) == "sample":
-        faces = draw_sample()
-    else:
-        faces = _open(path, names, cache)
-        if votes is not None:
-            faces = with_votes(faces, votes, soft)
-        faces = _complete(faces, allow_missing)
+    drawn = path is None or str(path) == "sample"
+    faces = draw_sample() if drawn else _open(path, names, cache)
+    if votes is not None:
+        faces = with_votes(faces, votes, soft)
+    faces = _complete(faces, allow_missing)
     if hold_out is None and chatty:
         hold_out = usages.SHARE
     if hold_out:

@@ -125,10 +125,10 @@ def draw_sample(faces=3589, seed=0):
     images = draw_faces(fields, seed)[plan["drawn"]]
     blank = np.flatnonzero(plan["blank"])
     images[blank] = rng.permutation(256)[np.arange(len(blank)) % 256, None, None]
-    files = np.array([f"sample/{u}_{i:05d}" for i, u in enumerate(plan["usage"])])
     about = "drawn by the kit; some labels are wrong on purpose, fer_kit.data.sample knows them"
     notes = (Note("about", about),)
-    return FaceSet(images, plan["labels"], plan["usage"], files=files, source="built-in sample", notes=notes)
+    source = "built-in sample"
+    return FaceSet(images, plan["labels"], plan["usage"], files=_files(plan), source=source, notes=notes)
 
 
 def true_labels(faces=3589, seed=0):
@@ -138,6 +138,19 @@ def true_labels(faces=3589, seed=0):
     """
     plan = _plan(faces, seed)
     return np.where(plan["blank"], -1, plan["truth"])
+
+
+def describe_sample(faces=3589, seed=0):
+    """Return the `files` and `usage` of `draw_sample(faces, seed)`, str (N,), and what each face shows.
+
+    That is the action units in the order of `ACTION_UNITS`, float (N, 17); NaN for a blank image.
+    """
+    plan = _plan(faces, seed)
+    rng = np.random.default_rng([seed, 1])
+    random_people(faces, rng)  # as in draw_sample, which takes them from the same generator first
+    units = _expressions(plan["truth"], rng)[plan["drawn"]]
+    units[plan["blank"]] = np.nan
+    return _files(plan), plan["usage"], units
 
 
 def draw_people(shown, count=1, seed=0, intensity=1.0):
@@ -234,6 +247,10 @@ def _plan(faces, seed):
         drawn[row] = rng.choice(fitting) if len(fitting) else row
     blank = np.isin(np.arange(faces), blanks)
     return {"usage": usage, "labels": labels, "truth": truth[drawn], "drawn": drawn, "blank": blank}
+
+
+def _files(plan):
+    return np.array([f"sample/{u}_{i:05d}" for i, u in enumerate(plan["usage"])])
 
 
 def _mistake(labels, rng):
