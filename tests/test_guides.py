@@ -228,3 +228,24 @@ def test_outside_of_a_notebook_the_hardware_is_printed(monkeypatch, capsys):
     monkeypatch.setattr(devices, "gpus", list)
     found = check_hardware()
     assert found["gpus"] == [] and f"computing on {found['name']}" in capsys.readouterr().out
+
+
+def minutes_of(part):
+    """Minutes of `04, sections 4 to 6, and exercises`, as the lesson's headings and head say."""
+    number, first, last = re.match(r"(\d\d)(?:, sections (\d+) to (\d+))?", part).groups()
+    (path,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+    cells = nbformat.read(path, as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    sections = re.findall(r"^## (\d+)\..* \((\d+) min\)$", text, flags=re.MULTILINE)
+    wanted = range(int(first or 1), int(last or 99) + 1)
+    exercises = int(re.search(r"and (\d+) for the exercises", text)[1]) if "exercises" in part else 0
+    return exercises + sum(int(minutes) for section, minutes in sections if int(section) in wanted)
+
+
+def test_the_plan_of_six_weeks_keeps_its_two_hours():
+    guide_text = (ROOT / "notebooks" / "INSTRUCTORS.md").read_text(encoding="utf-8")
+    plan = guide_text.partition("## Six weeks")[2].partition("## One day")[0]
+    weeks = re.findall(r"^\| \d \| (.+?) \| (\d+) \|", plan, flags=re.MULTILINE)
+    assert len(weeks) == 6
+    for lessons, minutes in weeks:
+        assert sum(map(minutes_of, lessons.split("; "))) == int(minutes) <= 120, lessons
