@@ -231,6 +231,26 @@ def test_spelling_of_the_emotions(notebook):
     complain(found, "write angry, disgust, fear, happy, sad, surprise, neutral")
 
 
+def test_help_for_the_learner(notebook):
+    """Hints after every exercise's text, folded answers, three places to talk, five questions."""
+    problems = []
+    for cell, after in zip(notebook.cells, notebook.cells[1:], strict=False):
+        titles = re.findall(r"<details><summary>(.+)</summary>\n\n", after.source)
+        if cell.source.startswith("### Exercise ") and not (
+            "hint" in tags(after) and titles[:2] == ["Hint 1", "Hint 2"]
+        ):
+            problems.append(f"{cell.source.splitlines()[0]}: Hint 1 and Hint 2 do not follow it")
+        if "reply" in tags(after) and titles != ["Answer"]:
+            problems.append(f"{after.source[:60]!r}: not one folded Answer")
+    talks = len(re.findall(r"^> \*\*Stop and talk\*\* \(\d min\)\. ", prose(notebook), flags=re.MULTILINE))
+    if talks < 3:
+        problems.append(f"{talks} times Stop and talk, not three")
+    asks = [cell.source for cell in notebook.cells if "quiz" in tags(cell)]
+    if asks != [f'fer_kit.quiz("{notebook.number}")']:
+        problems.append(f"the cells tagged quiz are {asks}")
+    complain(problems, "write it as in lesson 00, and the questions into fer_kit/tools/quizzes")
+
+
 def test_minutes_of_the_sections_make_the_lesson(notebook):
     """Every section says how long it takes; those that can be left out say so and are not counted."""
     sections = re.findall(r"^## (\d+\..+)", prose(notebook), flags=re.MULTILINE)
