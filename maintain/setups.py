@@ -95,7 +95,9 @@ def build(name, folder):
     base = shutil.which(f"python{PYTHON}") or sys.executable
     subprocess.run([base, "-m", "venv", "--clear", folder], check=True)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", *LOOKALIKES[name]], check=True)
+    install = [python, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "--upgrade", "pip"], check=True)  # an older one may search for hours
+    subprocess.run([*install, *LOOKALIKES[name]], check=True)
     return python
 
 
