@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from house import NOTEBOOKS
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from fer_kit.reports import FIGURE_TYPE, REPORTED, report_item
@@ -330,13 +331,13 @@ def test_by_default_it_is_a_tour_of_minutes(tried, capsys):
 @pytest.mark.parametrize(
     ("options", "count", "expected"),
     [
-        (["--profile", "smoke"], 16, r"These 16 notebooks took \d+ min"),
+        (["--profile", "smoke"], len(NOTEBOOKS), r"These \d+ notebooks took \d+ min"),
         (
             ["--profile", "lab"],
-            16,
-            r"These 16 notebooks took \d h \d+ min on 2 CPU cores and 2 CPU cores with",
+            len(NOTEBOOKS),
+            r"These \d+ notebooks took \d h \d+ min on 2 CPU cores and 2 CPU cores with",
         ),
-        (["--profile", "full"], 16, r"Nobody has timed all of it.* took \d+ h"),
+        (["--profile", "full"], len(NOTEBOOKS), r"Nobody has timed all of it.* took \d+ h"),
         (["--only", "07", "--profile", "lab"], 1, r"This notebook took \d+ min"),
         (["--only", "3"], 1, r"Profile smoke.*\nThis notebook took [\d.]+ s"),
     ],
