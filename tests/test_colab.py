@@ -1,6 +1,7 @@
 """The setup cell in Colab and Kaggle: what it fetches, installs, leaves alone, finds and keeps."""
 
 import importlib.metadata
+import importlib.util
 import json
 import os
 import re
@@ -90,7 +91,8 @@ def machine(home, **variables):
     own = {
         "HOME": str(home),
         "IPYTHONDIR": str(home / "ipython"),
-        "KERAS_BACKEND": "numpy",  # quick to import, and setup does nothing else with it
+        # Quick to import, and setup does nothing else with it; that of Keras 3.10 imports JAX.
+        "KERAS_BACKEND": "numpy" if importlib.util.find_spec("jax") else "tensorflow",
         "KIT_METADATA": REQUIRES,
         "PIP_LOG": str(home / "pip.log"),
         "GIT_CONFIG_COUNT": "1",
