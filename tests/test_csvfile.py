@@ -119,3 +119,10 @@ def test_loads_as_faces_that_know_their_lines(tmp_path):
     faces = load_faces(path, cache=False)
     assert len(faces) == 14
     assert faces.files[0] == "line 2"
+
+
+@pytest.mark.parametrize("name", ["emotion", "pixels", "Usage"])
+def test_of_two_columns_of_one_name_none_is_chosen(tmp_path, name):
+    path = write(tmp_path, row() + ",4", header=f"emotion,pixels,Usage,{name}\n")
+    with pytest.raises(ValueError, match=f"several columns {name.lower()}"):
+        read_csv(path)

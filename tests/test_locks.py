@@ -80,3 +80,13 @@ def test_a_folder_that_cannot_be_written_needs_no_lock(tmp_path, monkeypatch):
     monkeypatch.setattr(locks.FileLock, "acquire", refuse)
     with locked(tmp_path):
         assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_no_folder_to_write_in(tmp_path):
+    (tmp_path / "faces.npz").write_text("mine")
+    with (
+        pytest.raises(NotADirectoryError, match=r"faces.npz is a file; give a folder"),
+        locked(tmp_path / "faces.npz"),
+    ):
+        pass
+    assert (tmp_path / "faces.npz").read_text() == "mine"

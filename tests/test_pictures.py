@@ -1,5 +1,6 @@
 """One reader of pictures for datasets and cameras: upright, 8 bits, and never black by mistake."""
 
+import errno
 import io
 import struct
 import zlib
@@ -14,6 +15,7 @@ from PIL import Image
 
 from fer_kit.camera.sources import decode
 from fer_kit.data.files.pictures import read_faces, read_picture, to_uint8
+from fer_kit.data.loading import load_faces
 
 WAVE = (np.add.outer(np.arange(40) * 3, np.arange(60) * 2) % 256).astype(np.uint8)
 COLOUR = np.dstack([WAVE, WAVE[::-1], 255 - WAVE])
@@ -139,3 +141,32 @@ def test_any_numbers_become_pixels_in_their_order(values):
     finite = np.isfinite(values)
     order = np.argsort(values[finite], kind="stable")
     assert (np.diff(pixels[finite][order].astype(int)) >= 0).all()
+
+
+def test_a_picture_that_cannot_be_opened_is_named_and_left_out(tmp_path):
+    for usage in ("train", "test"):
+        for emotion, grey in (("happy", 90), ("sad", 40)):
+            (tmp_path / usage / emotion).mkdir(parents=True)
+            Image.new("L", (48, 48), grey).save(tmp_path / usage / emotion / "a.png")
+    for link in ("broken.png", "broken"):
+        (tmp_path / "train" / "happy" / link).symlink_to(tmp_path / "gone")
+    faces = load_faces(tmp_path)
+    assert sorted(faces.images[:, 0, 0].tolist()) == [40, 40, 90, 90]
+    assert any("1 unreadable" in str(n) and "train/happy/broken.png" in str(n) for n in faces.notes)
+
+
+def test_a_picture_of_another_user_is_named_and_left_out():
+    class Locked(dict):
+        def __getitem__(self, name):
+            if name == "theirs.png":
+                raise PermissionError(errno.EACCES, "Permission denied", name)
+            return super().__getitem__(name)
+
+    mine = packed(Image.fromarray(WAVE))
+    files = Locked({"theirs.png": b"", "mine.png": mine})
+    images, readable, notes = read_faces(files, ["theirs.png", "mine.png"])
+    assert readable.tolist() == [False, True]
+    assert np.array_equal(images[1], read_faces({"mine.png": mine}, ["mine.png"])[0][0])
+    assert "theirs.png: it cannot be opened (Permission denied)" in str(notes[-1])
+    with pytest.raises(ValueError, match="no readable picture"):
+        read_faces(files, ["theirs.png"])

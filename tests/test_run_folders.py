@@ -137,6 +137,13 @@ def test_one_damaged_part_blocks_no_other_and_is_named(scored, whole, truths, tm
         assert fit(whole, copy, SHORT, model=small_model(plain=True)).finished
 
 
+def test_a_provenance_that_is_gone_is_said_in_a_sentence(scored, tmp_path):
+    shutil.copytree(scored.folder, tmp_path / "run")
+    (tmp_path / "run" / "provenance.json").unlink()
+    with pytest.raises(FileNotFoundError, match="provenance.json is gone, or not written yet; restore it"):
+        _ = Run(tmp_path / "run").provenance
+
+
 @pytest.mark.parametrize("content", [b"[1, 2]", b"\xff\xfe{}", b"3", b"{" * 5000, b'{"a": }', b""])
 @pytest.mark.parametrize("part", ["config.json", "metrics.json", "provenance.json"])
 def test_what_is_no_json_object_is_named(scored, tmp_path, content, part):

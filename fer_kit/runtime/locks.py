@@ -35,6 +35,8 @@ def locked(folder, patience=0):
         BlockingIOError: Another process, or thread, writes there; says which one and since when.
     """
     folder = Path(folder).resolve()
+    if folder.is_file():
+        raise NotADirectoryError(f"{folder} is a file; give a folder {by_door('as out', 'with --out')}")
     lock = FileLock(folder / LOCK, timeout=patience, is_singleton=True)
     again = lock.is_locked
     if not _acquired(lock, folder):

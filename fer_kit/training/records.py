@@ -66,7 +66,9 @@ class Run:
     @property
     def provenance(self):
         """Dataset, profile, versions, device, precision and teachers, as a dict."""
-        provenance = read_json(self.folder / "provenance.json", parts.advice())
+        if not (path := self.folder / "provenance.json").exists():
+            raise FileNotFoundError(f"{path} is gone, or not written yet; {parts.advice()}")
+        provenance = read_json(path, parts.advice())
         if "config" in provenance and provenance["config"] != digest_of(self.config):
             raise ValueError(
                 f"{self.folder}: provenance.json and config.json are of two runs; {parts.advice()}"

@@ -53,9 +53,12 @@ class FolderFiles:
         return (self.where / name).open("rb")
 
     def head(self, name):
-        """Return the first `HEAD` bytes of one file."""
-        with self.open(name) as file:
-            return file.read(HEAD)
+        """Return the first `HEAD` bytes of one file, none where it cannot be opened."""
+        try:
+            with self.open(name) as file:
+                return file.read(HEAD)
+        except (FileNotFoundError, PermissionError):
+            return b""
 
     def _listing(self):
         # os.walk, because with pathlib listing FER-2013 takes longer than decoding it.

@@ -57,6 +57,9 @@ def _rows(path, file, given):
         first = header.decode("utf-8-sig", "replace")[:80]
         what = f"no column {missing}; its first line must be emotion,pixels,Usage, and is {first!r}"
         raise ValueError(f"{path} has {what}" if header else f"{path} is empty; download it again")
+    twice = [c for c in wanted if names.count(c) > 1]
+    if twice:
+        raise ValueError(f"{path} has several columns {twice[0]}; keep the one that is meant")
     columns = [names.index(c) for c in wanted]
     for number, line in enumerate(iter(lambda: file.readline(LINE), b""), 2):
         if not line.strip() and not _rest(file):

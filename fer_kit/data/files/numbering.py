@@ -61,7 +61,9 @@ def name_emotions(faces, names=None):
 def _check_given(faces, numbers, names):
     if not numbers:
         raise ValueError(
-            f"{faces.source} names its emotions itself ({', '.join(faces.names)}); names is for numbers"
+            f"{faces.source} names its emotions itself ({', '.join(faces.names)}), or has FER-2013's codes "
+            f"in a table; leave out {by_door('names', '--names')}, which is for folders and labels that "
+            "are numbers"
         )
     if len(names) != len(numbers):
         raise ValueError(

@@ -114,7 +114,7 @@ def read_faces(files, names):
 
     def decode(start):
         converted = Counter()
-        for rows, contents in _batches(files, names, start):
+        for rows, contents in _batches(files, names, start, unreadable):
             for row, content, image in zip(rows, contents, _decode_all(contents), strict=True):
                 try:
                     image, done = _finished(content, image)
@@ -133,14 +133,21 @@ def read_faces(files, names):
     return images, readable, _notes(files, names, converted, dict(sorted(unreadable.items())))
 
 
-def _batches(files, names, start):
-    """Yield (rows, contents) of a chunk of files, `BATCH_BYTES` or one file at a time."""
+def _batches(files, names, start, unreadable):
+    """Yield (rows, contents) of a chunk of files, `BATCH_BYTES` or one file at a time.
+
+    What cannot be opened, a link to nothing or another user's file, is noted in `unreadable` and left out.
+    """
     rows = []
     contents = []
     room = BATCH_BYTES
     for row in range(start, min(start + CHUNK, len(names))):
+        try:
+            contents.append(files[names[row]])
+        except (FileNotFoundError, PermissionError) as error:
+            unreadable[row] = f"cannot be opened ({error.strerror})"
+            continue
         rows.append(row)
-        contents.append(files[names[row]])
         room -= len(contents[-1])
         if room <= 0:
             yield rows, contents
