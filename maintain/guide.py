@@ -10,6 +10,7 @@ from pathlib import Path
 from fer_kit.runtime.files import replacing, write_json
 from fer_kit.studies.reproduction import result_table
 from fer_kit.tools.labs import has_tag, read, with_exercises
+from fer_kit.tools.run import find_notebooks
 from fer_kit.tools.times import read_times
 from fer_kit.training.records import RECORDS
 from maintain.badges import repository
@@ -39,7 +40,7 @@ def write_guide(times=(), root=None):
     if architecture.exists():
         _redraw(architecture, {"sizes": sizes_table(root / "fer_kit")})
     with replacing(root / "teaching" / "ANSWERS.md") as file:
-        file.write(answers_page(lessons_of(root)).encode())
+        file.write(answers_page(find_notebooks(root / "notebooks")).encode())
     return guide
 
 
@@ -52,14 +53,9 @@ def _redraw(path, drawn):
 def tables(root):
     """Return {name: Markdown table} of what the records in a repository's figures/ hold."""
     return {
-        "minutes": minutes_table(root / "figures" / "times", lessons_of(root)),
+        "minutes": minutes_table(root / "figures" / "times", find_notebooks(root / "notebooks")),
         "results": results_table(RECORDS),
     }
-
-
-def lessons_of(root):
-    """Return the Paths of a repository's lessons, in order."""
-    return sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 def keep_times(path, folder):

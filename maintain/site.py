@@ -147,7 +147,7 @@ def write_slides(lessons, out):
     exporter = SlidesExporter(exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True)
     exporter.reveal_theme = "white"
     written = []
-    for path in sorted(Path(lessons).glob("[0-9][0-9]_*.ipynb")):
+    for path in find_notebooks(lessons):
         text, _ = exporter.from_notebook_node(deck(nbformat.read(path, as_version=4)))
         written.append(out / f"{path.stem}.html")
         with replacing(written[-1]) as file:

@@ -171,9 +171,7 @@ def _counters(callback):
 
 
 def everything(model):
-    """Return all variables that change while a compiled model trains, always in the same order."""
-    if not model.optimizer.built:  # building that of float16 twice makes a second scale
-        model.optimizer.build(model.trainable_variables)
+    """Return all variables that change while a model trains whose optimizer is built, in a fixed order."""
     return [*model.variables, *model.optimizer.variables]  # float16: with the scale of the loss
 
 

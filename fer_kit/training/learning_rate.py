@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -11,8 +10,8 @@ from fer_kit.data.augment import class_weights
 from fer_kit.models import zoo
 from fer_kit.runtime.seeds import seeded
 from fer_kit.training.batches import Batches
-from fer_kit.training.losses import make_loss
-from fer_kit.training.recipes import find_recipe, make_optimiser
+from fer_kit.training.loop import make_ready
+from fer_kit.training.recipes import find_recipe
 
 MEMORY = 0.9
 """The weight of the old mean in the smoothed loss: an average over about ten batches."""
@@ -94,14 +93,7 @@ def suggest(curve):
 def _prepare(model, learned, recipe, seed):
     if isinstance(model, str):
         model = zoo.build(model, len(learned.names))
-    if any(layer.name == "standardise" for layer in model.layers):
-        zoo.adapt_standardisation(model, learned.images)
-    model.compile(
-        make_optimiser(recipe, steps=1),
-        make_loss(recipe, learned),
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",  # as in `fit`
-    )
-    model.optimizer.build(model.trainable_variables)
+    make_ready(model, recipe, learned, steps=1)
     weights = class_weights(learned) if recipe.class_weight else None
     return model, Batches(learned, recipe.batch_size, seed, recipe.mixup, weights)
 

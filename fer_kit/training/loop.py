@@ -187,19 +187,29 @@ def _prepare(model, variant, recipe, learned, precision):
         with precision_policy(policy):
             model = zoo.build(model, len(learned.names), **variant)
     print(f"Training {model.name} on {describe()} in {precision_of(model)} ({reason})")
+    steps = -(-len(learned) // recipe.batch_size)
+    accuracy = keras.metrics.CategoricalAccuracy("accuracy")
+    at_once = learned.steps_per_execution
+    make_ready(model, recipe, learned, steps, metrics=[accuracy], steps_per_execution=at_once)
+    return model
+
+
+def make_ready(model, recipe, learned, steps, **more):
+    """Standardise a model by the faces it is to learn from, and compile it as its recipe says.
+
+    `steps` is how many batches an epoch has; `more` is what `compile` takes besides.
+    """
     if any(layer.name == "standardise" for layer in model.layers):
         zoo.adapt_standardisation(model, learned.images)
     model.compile(
-        make_optimiser(recipe, steps=-(-len(learned) // recipe.batch_size)),
+        make_optimiser(recipe, steps),
         make_loss(recipe, learned),
-        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
         # XLA on a CPU trains four times slower, and cannot turn or shift images at all.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
-        steps_per_execution=learned.steps_per_execution,
+        **more,
     )
     # Built here, not within the first step: TensorFlow would trace that step twice, and seconds go by.
     model.optimizer.build(model.trainable_variables)
-    return model
 
 
 def _write_provenance(run, model, faces, learned, selecting, seed, teachers):
