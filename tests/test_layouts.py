@@ -353,6 +353,36 @@ def test_any_numbering_is_read_by_its_names_alone(some, tmp_path_factory, order,
     assert load_faces(folder, names=order).fingerprint == some.fingerprint
 
 
+def test_pixels_that_are_no_numbers_are_left_out_by_row(some, tmp_path):
+    pixels = some.training.x.astype(np.float32) / 255
+    words = np.array(EMOTIONS)[some.training.labels]
+    pixels[2, 5, 5] = np.nan
+    pixels[4] = np.inf
+    np.savez(tmp_path / "a.npz", x_train=pixels, y_train=words)
+    read = load_faces(tmp_path / "a.npz", allow_missing=True)
+    rows = np.setdiff1d(np.arange(len(words)), [2, 4])
+    assert read.fingerprint == some.training[rows].fingerprint
+    assert any("2 unreadable images left out, the first is a.npz/x_train row 2" in str(n) for n in read.notes)
+    np.savez(tmp_path / "b.npz", x_train=pixels * np.nan, y_train=words)
+    with pytest.raises(ValueError, match="b.npz/x_train has no readable picture among .* no numbers"):
+        load_faces(tmp_path / "b.npz")
+
+
+def test_a_dataset_without_faces_is_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", x_train=np.zeros((0, 48, 48), np.uint8), y_train=np.array([], str))
+    with pytest.raises(ValueError, match="a.npz holds no faces"):
+        load_faces(tmp_path / "a.npz")
+
+
+def test_folders_in_another_language_are_named(some, tmp_path):
+    words = dict(
+        zip(EMOTIONS, ("wut", "ekel", "angst", "freude", "trauer", "staunen", "neutral"), strict=True)
+    )
+    contents = named(some, lambda e, u: f"{SHORT[u]}/{words[e]}")
+    with pytest.raises(ValueError, match="neutral alone beside images in the folder 'angst'.*Rename"):
+        load_faces(laid(contents, tmp_path / "x"))
+
+
 def test_an_eighth_emotion_is_left_out_by_name(some, tmp_path):
     first, order = NUMBERINGS["CK+"]
     contents = named(some, lambda e, u: f"{SHORT[u]}/{first + order.index(e)}")

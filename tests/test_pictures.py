@@ -68,6 +68,8 @@ def test_every_orientation_is_turned_upright_in_every_format():
         tiff(WAVE.astype(np.uint16)),  # 8 bits in a file for 16
         tiff(WAVE.astype(np.int16) - 128),
         tiff(WAVE.astype(np.int32)),
+        tiff(WAVE.astype(np.int32) * 257),  # 16 bits in a file for 32 with a sign
+        tiff(WAVE.astype(np.int32) * 4112),  # 20 bits
         tiff(WAVE.astype(np.float32) / 255),
         tiff(WAVE.astype(np.float32)),
         tiff(WAVE.astype(np.float64) / 127.5 - 1),
@@ -75,7 +77,20 @@ def test_every_orientation_is_turned_upright_in_every_format():
         packed(Image.fromarray(WAVE).convert("CMYK"), "TIFF"),
         packed(Image.merge("LA", (Image.fromarray(WAVE), Image.new("L", (60, 40), 255)))),
     ],
-    ids=["16", "8-in-16", "signed", "32", "unit", "float", "-1-to-1", "palette", "cmyk", "alpha"],
+    ids=[
+        "16",
+        "8-in-16",
+        "signed",
+        "32",
+        "16-in-32",
+        "20-in-32",
+        "unit",
+        "float",
+        "-1-to-1",
+        "palette",
+        "cmyk",
+        "alpha",
+    ],
 )
 def test_the_same_picture_stored_in_many_ways_is_read_alike_by_datasets_and_cameras(content):
     image, _ = read_picture(content)
@@ -88,6 +103,13 @@ def test_twelve_bits_are_not_nearly_black():
     image, done = read_picture(cv2.imencode(".png", WAVE.astype(np.uint16) * 16)[1].tobytes())
     assert np.abs(image.astype(int) - WAVE).max() <= 1
     assert done == ("16-bit",)
+
+
+@given(st.sampled_from([np.uint16, np.int16, np.uint32, np.int32]), st.data())
+def test_no_bright_pixel_of_whole_numbers_becomes_black(kind, data):
+    bright = data.draw(st.integers(64, np.iinfo(kind).max))
+    pixels, _ = to_uint8(np.array([0, bright], kind))
+    assert pixels[0] == 0 and pixels[1] >= 63
 
 
 def test_what_is_transparent_is_white_whatever_colour_hides_there():
@@ -107,12 +129,27 @@ def test_what_is_transparent_is_white_whatever_colour_hides_there():
         (b"<!DOCTYPE html><html>", "web page"),
         (cut(packed(Image.fromarray(COLOUR))), "is no whole picture"),
         (cut(packed(Image.fromarray(COLOUR), "JPEG")), "is no whole picture"),
+        (tiff(np.where(WAVE > 9, WAVE, np.nan).astype(np.float32)), "pixels that are no numbers"),
+        (tiff(np.full((9, 9), np.inf, np.float32)), "pixels that are no numbers"),
         (b"\0\0\0\x18ftypheic" + bytes(60), "pillow-heif"),
         (declaring(60_000, "PNG"), "more pixels than any camera"),
         (declaring(60_000, "BMP"), "more pixels than any camera"),
         (packed(Image.new("1", (20_000, 20_000)), "PNG"), "more pixels than any camera"),
     ],
-    ids=["empty", "text", "lfs", "html", "cut png", "cut jpeg", "heic", "png header", "bmp header", "whole"],
+    ids=[
+        "empty",
+        "text",
+        "lfs",
+        "html",
+        "cut png",
+        "cut jpeg",
+        "nan",
+        "inf",
+        "heic",
+        "png header",
+        "bmp header",
+        "whole",
+    ],
 )
 def test_what_is_no_picture_is_told(content, words):
     with pytest.raises(ValueError, match=words):
@@ -136,11 +173,14 @@ KINDS = [np.bool_, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.float32
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(KINDS).flatmap(lambda kind: arrays.arrays(kind, (3, 4))))
 def test_any_numbers_become_pixels_in_their_order(values):
+    if not np.isfinite(values).all():
+        with pytest.raises(ValueError, match="no numbers"):
+            to_uint8(values)
+        return
     pixels, _ = to_uint8(values)
     assert pixels.dtype == np.uint8 and pixels.shape == values.shape
-    finite = np.isfinite(values)
-    order = np.argsort(values[finite], kind="stable")
-    assert (np.diff(pixels[finite][order].astype(int)) >= 0).all()
+    order = np.argsort(values.ravel(), kind="stable")
+    assert (np.diff(pixels.ravel()[order].astype(int)) >= 0).all()
 
 
 def test_a_picture_that_cannot_be_opened_is_named_and_left_out(tmp_path):

@@ -125,11 +125,17 @@ def test_a_damaged_part_gives_the_right_answer_or_an_error(
 PARTS = ["history.csv", "predictions.npz", "private.npz", "provenance.json", "best.keras"]
 
 
+@pytest.mark.parametrize("folder", [False, True], ids=["cut", "a folder"])
 @pytest.mark.parametrize("part", PARTS)
-def test_one_damaged_part_blocks_no_other_and_is_named(scored, whole, truths, tmp_path, part):
+def test_one_damaged_part_blocks_no_other_and_is_named(scored, whole, truths, tmp_path, part, folder):
     copy = tmp_path / "scored"
     shutil.copytree(scored.folder, copy)
-    (copy / part).write_bytes((copy / part).read_bytes()[:40])
+    content = (copy / part).read_bytes()
+    (copy / part).unlink()
+    if folder:
+        (copy / part).mkdir()
+    else:
+        (copy / part).write_bytes(content[:40])
     said = {name: answer(read, Run.open(copy)) for name, read in READS.items()}
     assert sum(value is not None for value in said.values()) >= 6
     assert any(part in problem for problem in Run(copy).damaged())

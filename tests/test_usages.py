@@ -187,3 +187,6 @@ def test_votes_of_other_faces_are_refused(voted, tmp_path):
     table.drop(columns="fear").to_csv(votes, index=False)
     with pytest.raises(ValueError, match="no column for fear"):
         load_faces(tmp_path / "fer2013.csv", votes=votes)
+    table.assign(**dict.fromkeys(COLUMNS, 0) | {"NF": 10}).to_csv(votes, index=False)
+    with pytest.raises(ValueError, match=r"leaves no face of fer2013.csv: each is tied, or"):
+        load_faces(tmp_path / "fer2013.csv", votes=votes)

@@ -126,7 +126,7 @@ def read_json(path, advice="restore it from a copy"):
     path = Path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"), object_hook=lambda node: Read(path, node))
-    except (ValueError, RecursionError) as error:  # also text that is no UTF-8
+    except (ValueError, RecursionError, IsADirectoryError) as error:  # also no UTF-8
         raise ValueError(f"{path} is damaged ({error}); {advice}") from error
     if not isinstance(content, dict):
         raise ValueError(

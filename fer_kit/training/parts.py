@@ -43,7 +43,7 @@ def read_metrics(folder):
         return {"status": "unfinished", "scores": {}, "private_test_scored": 0}
     metrics = read_json(path, advice())
     listed = metrics.get("files", {})
-    others = [name for name in listed if name in SMALL and (path.parent / name).exists()]
+    others = [name for name in listed if name in SMALL and (path.parent / name).is_file()]
     if others and not any(file_digest(path.parent / name) == listed[name] for name in others):
         raise ValueError(f"{path} is another run's: none of the files beside it is as it says; {advice()}")
     return metrics
@@ -59,7 +59,7 @@ def check(path, metrics):
         return
     if not path.exists():
         raise ValueError(f"{path} is gone; {advice()}")
-    if file_digest(path) != expected:
+    if not path.is_file() or file_digest(path) != expected:
         raise ValueError(f"{path} is damaged, or another run's; {advice()}")
 
 
@@ -67,7 +67,7 @@ def list_files(folder, finished):
     """Return {name: digest} of the files in `folder` that will not change any more."""
     names = [*SMALL, "best.keras"] if finished else ["config.json", "provenance.json", "private.npz"]
     there = (Path(folder) / name for name in names if name != "metrics.json")
-    return {path.name: file_digest(path) for path in there if path.exists()}
+    return {path.name: file_digest(path) for path in there if path.is_file()}
 
 
 def read_history(path, epochs=None):
@@ -82,7 +82,7 @@ def read_history(path, epochs=None):
         return pd.DataFrame(columns=list(COLUMNS), index=pd.Index([], name="epoch"))
     try:
         history = pd.read_csv(path, index_col="epoch")
-    except ValueError as error:  # pandas' own errors are ValueErrors, and so is text that is no UTF-8
+    except (ValueError, IsADirectoryError) as error:  # pandas' own are ValueErrors
         raise ValueError(f"{path} is damaged ({error}); {advice()}") from error
     history = history if epochs is None else history.iloc[:epochs]
     for row, epoch in enumerate(history.index, 1):

@@ -108,8 +108,7 @@ def _read_cells(contents):
         )
     except (ValueError, AttributeError) as error:
         raise ValueError(f"{contents.where} has pictures of several sizes or kinds in one column") from error
-    images, notes = _pixels(values, contents.where)
-    return images, np.ones(len(images), bool), notes
+    return _pixels(values, list(contents))
 
 
 def _known_usage(value, name):
@@ -147,9 +146,10 @@ def read_arrays(files, names):
         theirs = [name for name in labels if _usage_of_array(name) == usage]
         if len(mine) != 1 or len(theirs) != 1 or len(pictures[mine[0]]) != len(labels[theirs[0]]):
             raise ValueError(_no_pairs(files, arrays))
-        images, notes = _pixels(pictures[mine[0]], mine[0])
-        rows = [f"{mine[0]} row {k}" for k in range(len(images))]
-        parts.append(_faces(images, labels[theirs[0]], [usage or "Training"] * len(images), rows, notes))
+        rows = [f"{mine[0]} row {k}" for k in range(len(pictures[mine[0]]))]
+        images, readable, notes = _pixels(pictures[mine[0]], rows)
+        faces = _faces(images, labels[theirs[0]], [usage or "Training"] * len(images), rows, notes)
+        parts.append(faces[readable])
     if not parts:
         raise ValueError(_no_pairs(files, arrays))
     return _joined(parts, files)
@@ -198,8 +198,12 @@ def _word(value, names=()):
     return str(names[int(value)]) if 0 <= int(value) < len(names) else str(int(value))
 
 
-def _pixels(values, name):
-    """Return images uint8 (N, 48, 48) of an array of pictures, and `Note`s on what had to be converted."""
+def _pixels(values, rows):
+    """Return images uint8 (N, 48, 48) of an array of pictures, which of them are readable, and `Note`s.
+
+    `rows` says of each picture which it is.
+    """
+    name = rows[0].rpartition(" row ")[0] if rows else "an array"
     if values.ndim == 2:
         side = int(np.sqrt(values.shape[1]))
         if side * side != values.shape[1]:
@@ -211,14 +215,23 @@ def _pixels(values, name):
         values = values[..., 0]
     if values.ndim == 4 and values.shape[3] != 3:
         raise ValueError(f"{name} has the shape {values.shape}; pictures have one channel or three")
-    values, word = to_uint8(values)
-    images = np.zeros((len(values), SIZE, SIZE), np.uint8)
+    readable = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    unreadable = "has pixels that are no numbers (NaN or infinity)"
+    if len(values) and not readable.any():
+        raise ValueError(f"{name} has no readable picture among {len(values):,}: each {unreadable}")
+    values, word = to_uint8(values[readable])
+    images = np.zeros((len(readable), SIZE, SIZE), np.uint8)
     done = Counter({word: len(values)} if word else {})
-    for k, value in enumerate(values):
+    for k, value in zip(np.flatnonzero(readable), values, strict=True):
         images[k], more = to_face(value)
         done.update(more)
-    told = [(f"{n:,} images were {what}, converted to grey {SIZE}x{SIZE}") for what, n in done.items()]
-    return images, [Note("converted", text) for text in told]
+    told = [f"{n:,} images were {what}, converted to grey {SIZE}x{SIZE}" for what, n in done.items()]
+    notes = [Note("converted", text) for text in told]
+    if not readable.all():
+        first = rows[np.argmin(readable)]
+        text = f"{(~readable).sum():,} unreadable images left out, the first is {first}: it {unreadable}"
+        notes.append(Note("left out", text))
+    return images, readable, notes
 
 
 def _faces(images, words, usages, rows, notes):

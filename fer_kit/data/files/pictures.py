@@ -23,9 +23,9 @@ BATCH_BYTES = 1 << 21
 LARGE = 20_000
 """Files of more bytes are asked how many pixels they declare: 20 kB hold at most 170 million of 1 bit."""
 
-DEPTHS = (8, 10, 12, 16, 32)
-"""Bits that cameras and scanners use. Numbers that fit fewer of them than their type has are scaled as those:
-a 12-bit picture in a 16-bit file would be nearly black otherwise. A signed type has one bit less."""
+DEPTHS = range(8, 34, 2)
+"""Bits that whole numbers may have. Those that fit fewer of them than their type has are scaled as those: a
+12-bit picture in a 16-bit file would be nearly black otherwise. A signed type has one bit less."""
 
 _ORIENTATION = 0x112  # the EXIF tag
 _TURNS = {
@@ -59,30 +59,31 @@ def read_picture(content):
 def to_uint8(values):
     """Bring pixels of any type to 0 to 255.
 
-    Whole numbers above 255 are scaled as 10, 12, 16 or 32 bits, signed ones have their zero in the middle,
-    fractions go from 0 to 1, from -1 to 1 or from 0 to 255; anything else is stretched from its lowest value
-    to its highest. What is not a number becomes the lowest value.
+    Whole numbers above 255 are scaled by the bits they need (10, 12, 14, 16, ..., 32), signed ones have their
+    zero in the middle, fractions go from 0 to 1, from -1 to 1 or from 0 to 255; anything else is stretched
+    from its lowest value to its highest.
 
     Args:
         values: numbers or bools, of any shape.
 
     Returns:
         uint8 of the same shape, and a word on what was done ("16-bit", "signed", "float"), "" for nothing.
+
+    Raises:
+        ValueError: NaN or infinity is among them.
     """
     if values.dtype == np.uint8:
         return values, ""
     if values.dtype == bool:
         return values.astype(np.uint8) * np.uint8(255), "1-bit"
-    kind = values.dtype.kind
-    word = "float" if kind == "f" else f"{8 * values.dtype.itemsize}-bit"
+    word = "float" if values.dtype.kind == "f" else f"{8 * values.dtype.itemsize}-bit"
+    dtype = values.dtype
     values = values.astype(np.float64)
-    finite = np.isfinite(values)
-    low = values[finite].min(initial=np.inf)
-    high = values[finite].max(initial=-np.inf)
-    if low > high:
-        return np.zeros(values.shape, np.uint8), word
-    values = np.where(finite, values, low)
-    start, end = _range(low, high, kind)
+    if not np.isfinite(values).all():
+        raise ValueError("has pixels that are no numbers (NaN or infinity)")
+    low = values.min(initial=np.inf)
+    high = values.max(initial=-np.inf)
+    start, end = _range(low, high, dtype)
     if start == end:
         return np.full(values.shape, 128, np.uint8), word
     shares = (values / 2 - start / 2) / (end / 2 - start / 2)  # halves: the largest doubles do not overflow
@@ -281,15 +282,17 @@ def _on_white(image):
     return laid[..., 0] if laid.shape[2] == 1 else laid
 
 
-def _range(low, high, kind):
-    """Return what stands for black and for white in pixels from `low` to `high` of NumPy's kind f, i or u."""
+def _range(low, high, dtype):
+    """Return what stands for black and for white in pixels from `low` to `high` of a type."""
+    kind = dtype.kind
+    own = 8 * dtype.itemsize
     if kind == "f" and low >= -1 and high <= 1:
         return (0, 1) if low >= 0 else (-1, 1)
     if kind == "f" and (low < -128 or high > 255):
         return low, high
     for bits in DEPTHS:
         half = 2 ** (bits - 1)
-        end = half if kind == "i" and bits > 12 and low >= 0 else 2 * half
+        end = half if kind == "i" and bits == own > 8 and low >= 0 else 2 * half
         if low >= 0 and high < end:
             return 0, end - 1
         if -half <= low < 0 and high < half:

@@ -216,6 +216,12 @@ def _read_csvs(files, names):
 
 
 def _read_layout(files, layout):
+    others = [what for what in layout.skipped if what.startswith("images in")]
+    if len(set(layout.words)) == 1 and others:
+        raise ValueError(
+            f"{files.where} has faces for {layout.words[0]} alone beside {'; '.join(others)}. "
+            f"Rename those folders to {', '.join(EMOTIONS)}"
+        )
     images, readable, notes = read_faces(files, layout.names)
     names = list(dict.fromkeys(layout.words))
     faces = FaceSet(

@@ -36,7 +36,8 @@ def with_votes(faces, path, soft=False):
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it lacks a column, its votes are no counts, or its rows are not those of the faces.
+        ValueError: it lacks a column, its votes are no counts, its rows are not those of the faces, or it
+            leaves no face.
     """
     path = Path(path).expanduser()
     table = _read(path)
@@ -47,6 +48,10 @@ def with_votes(faces, path, soft=False):
     labels = counts.argmax(axis=1)
     tied = (counts == most).sum(axis=1) > 1
     kept = ~tied & (labels < len(EMOTIONS))
+    if not kept.any():
+        raise ValueError(
+            f"{path} leaves no face of {faces.source}: each is tied, or most chose {', '.join(OTHERS)}"
+        )
     changed = (labels != faces.labels)[kept].sum()
     reasons = [f"{(~tied & (labels == k)).sum():,} {name}" for k, name in enumerate(OTHERS, len(EMOTIONS))]
     text = (
