@@ -362,9 +362,9 @@ def test_pixels_that_are_no_numbers_are_left_out_by_row(some, tmp_path):
     read = load_faces(tmp_path / "a.npz", allow_missing=True)
     rows = np.setdiff1d(np.arange(len(words)), [2, 4])
     assert read.fingerprint == some.training[rows].fingerprint
-    assert any("2 unreadable images left out, the first is a.npz/x_train row 2" in str(n) for n in read.notes)
+    assert any("2 unreadable images left out, the first is x_train.npy row 2" in str(n) for n in read.notes)
     np.savez(tmp_path / "b.npz", x_train=pixels * np.nan, y_train=words)
-    with pytest.raises(ValueError, match="b.npz/x_train has no readable picture among .* no numbers"):
+    with pytest.raises(ValueError, match="x_train.npy has no readable picture among .* no numbers"):
         load_faces(tmp_path / "b.npz")
 
 

@@ -215,7 +215,7 @@ def _pixels(values, rows):
         values = values[..., 0]
     if values.ndim == 4 and values.shape[3] != 3:
         raise ValueError(f"{name} has the shape {values.shape}; pictures have one channel or three")
-    readable = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    readable = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     unreadable = "has pixels that are no numbers (NaN or infinity)"
     if len(values) and not readable.any():
         raise ValueError(f"{name} has no readable picture among {len(values):,}: each {unreadable}")

@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -323,8 +324,10 @@ def _search(kind, features, learnt, descriptor, faces, select_on):
         parts = StratifiedKFold(3, shuffle=True, random_state=0)
         fewest = len(rows) // 2
     model, grid = classifier(_plain(kind), fewest, features.shape[1])
-    search = GridSearchCV(model, grid, scoring="accuracy", cv=parts, refit=False, error_score="raise")
-    results = search.fit(X, y).cv_results_
+    with tempfile.TemporaryDirectory() as folder:
+        model.set_params(memory=folder)  # scaling and kernel are fitted once for all C
+        search = GridSearchCV(model, grid, scoring="accuracy", cv=parts, refit=False, error_score="raise")
+        results = search.fit(X, y).cv_results_
     tried = [
         {"settings": tried, "accuracy": float(accuracy)}
         for tried, accuracy in zip(results["params"], results["mean_test_score"], strict=True)
