@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from fer_kit.data.emotions import EMOTIONS
 from fer_kit.data.faceset import FaceSet
 from fer_kit.evaluation import explain, saliency
 from fer_kit.evaluation.scores import Scores
@@ -197,6 +198,15 @@ def test_heat_lies_in_a_row_below_the_faces(scores):
     assert [len(axis.images) for axis in figure.axes[::6]] == [1, 2, 1], (
         "signed maps are drawn without the face"
     )
+
+
+def test_an_answer_stands_beside_its_face():
+    figure = explain_plots.face_and_answer(np.zeros((48, 48), np.uint8), np.eye(7)[3], "covered", "a source")
+    face, answer = figure.axes
+    assert figure.get_suptitle() == "covered" and len(face.images) == 1
+    assert [bar.get_width() for bar in answer.patches] == [0, 0, 0, 100, 0, 0, 0]
+    assert [text.get_text() for text in answer.get_yticklabels()] == list(EMOTIONS)
+    assert "%" in answer.get_xlabel() and "pixel" in face.get_xlabel()
 
 
 def test_the_maps_that_vary_most_are_drawn_in_their_order():

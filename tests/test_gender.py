@@ -1,4 +1,4 @@
-"""The second question: a split without the same person on both sides, whom a network fails, and two heads."""
+"""The second question: a fair split, whom a network fails, what remedies change, an audit, and two heads."""
 
 import zipfile
 from dataclasses import replace
@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 import fer_kit
 from fer_kit.data.faceset import FaceSet
 from fer_kit.data.loading import find_dataset
-from fer_kit.data.sample.people import HAIR, draw_hair_sample
+from fer_kit.data.sample.people import HAIR, draw_hair_sample, draw_people
 from fer_kit.data.utkface import GENDERS
 from fer_kit.evaluation import metrics
 from fer_kit.evaluation.scores import Scores
 from fer_kit.plots import gender as gender_plots
-from fer_kit.studies import gender
+from fer_kit.studies import audit, gender
 from fer_kit.studies import two_heads as multitask
 from fer_kit.training.recipes import RECIPES
 from fer_kit.training.records import Run
@@ -145,6 +145,76 @@ def test_a_network_learns_the_second_question_and_its_errors_are_recorded(drawn,
     ):
         titles = [axis.get_title(loc) for axis in figure.axes for loc in ("left", "center")]
         assert any([figure.get_suptitle(), *titles])
+
+
+# ---- remedies ----
+
+
+def answers_to(part, labels, second):
+    """Scores of faces without pictures, of which `second` is the probability of the second label."""
+    faces = FaceSet(np.zeros((len(labels), 48, 48), np.uint8), np.array(labels), "PrivateTest", GENDERS)
+    second = np.array(second, float)
+    scores = Scores(faces, np.stack([1 - second, second], axis=1), "PrivateTest")
+    return scores, pd.Series(list(part), name="part")
+
+
+def test_who_gets_no_answer_and_who_a_wrong_one():
+    scores, part = answers_to("aaaabbbb", [0, 0, 1, 1, 0, 0, 1, 1], [0.1, 0.6, 0.9, 0.3, 0.3, 0.4, 0.6, 0.2])
+    figure = gender_plots.gender_abstention(scores, part, 0.7)
+    left, right = figure.axes
+    assert [bar.get_width() for bar in left.patches] == [25, 50]  # 0.6 of a; 0.4 and 0.6 of b
+    assert [bar.get_width() for bar in right.patches] == pytest.approx([100 / 3, 50])
+    assert "answers to 62 % of the faces, 40.0 % of them wrong" in figure.get_suptitle()
+    assert [text.get_text() for text in left.get_yticklabels()] == ["a", "b"] and "%" in left.get_xlabel()
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.95, 1.0])
+def test_a_part_or_everybody_may_get_no_answer(threshold):
+    scores, part = answers_to("aab", [0, 1, 0], [0.04, 0.97, 0.4])
+    left, right = gender_plots.gender_abstention(scores, part.astype("category"), threshold).axes
+    silent = {0.5: [0, 0], 0.95: [0, 100], 1.0: [100, 100]}[threshold]
+    assert [bar.get_width() for bar in left.patches] == silent
+    assert np.isnan(right.patches[1].get_width()) == (threshold > 0.5)
+
+
+def test_before_and_after_stand_side_by_side():
+    before, part = answers_to("aabb", [0, 1, 0, 1], [0.6, 0.9, 0.2, 0.3])
+    after = replace(before, predictions=before.predictions[:, ::-1])
+    tables = [gender.errors_by(scores, part) for scores in (before, after)]
+    (axis,) = gender_plots.gender_remedy(*tables, "A remedy").axes
+    assert [label.get_text() for label in axis.get_legend().get_texts()] == [
+        "before, all faces 50.0 %",
+        "after, all faces 50.0 %",
+    ]
+    assert [list(bar[0].get_xdata()) for bar in axis.containers] == [[50, 50], [50, 50]]
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["a (2)", "b (2)"]
+
+
+def test_publictest_chooses_and_privatetest_judges():
+    record = fer_kit.recorded("gender-utkface")
+    public, private = gender.chooser_and_judge(record)
+    assert (public.usage, private.usage) == ("PublicTest", "PrivateTest")
+    stored = record.metrics["scores"]["PrivateTest errors by group"]
+    again = gender.errors_by(private, gender.traits(private.scored).group)
+    assert {group: row["wrong"] for group, row in stored.items()} == again.wrong.to_dict()
+
+
+# ---- an audit with drawn people ----
+
+
+def test_people_are_changed_in_one_thing_and_stay_in_order():
+    faces, changes = audit.changed_people(2, seed=3, emotions=("happy", "fear"))
+    count = len(audit.CHANGES) + len(audit.PICTURES)
+    assert len(faces) == len(changes) == 4 * count and set(faces.usage) == {"PublicTest"}
+    assert list(changes.cat.categories) == [*audit.CHANGES, *audit.PICTURES]
+    assert faces.labels.tolist() == [3, 3, 2, 2] * count
+    pictures = {change: faces.images[(changes == change).to_numpy()] for change in changes.cat.categories}
+    as_drawn = pictures.pop("as drawn")
+    assert np.array_equal(as_drawn[:2], draw_people("happy", 2, seed=3))
+    assert all((shown != as_drawn).any((1, 2)).all() for shown in pictures.values())
+    assert np.array_equal(pictures["a third of the light"], as_drawn // 3)
+    table = gender.errors_by(Scores(faces, np.eye(7)[faces.labels], "PublicTest"), changes)
+    assert table.index.tolist() == list(changes.cat.categories) and (table.faces == 4).all()
 
 
 # ---- one trunk, two heads ----

@@ -112,6 +112,31 @@ def test_unknown_emotion_is_named():
         draw_people({1: 1, 3: 1})
 
 
+@pytest.mark.parametrize(
+    ("name", "low", "high", "place"), [("skin", 0.35, 0.95, np.s_[20:30]), ("age", 0, 1, np.s_[8:40])]
+)
+def test_people_can_be_changed_in_one_thing(name, low, high, place):
+    """They stay who they are: more like themselves than like anybody else."""
+    usual = draw_people({}, 6, seed=5).astype(float)
+    one, other = (draw_people({}, 6, seed=5, alike={name: value}).astype(float) for value in (low, high))
+    assert np.abs(one - other)[:, place].mean() > 0.8
+    assert [np.abs(usual - changed).mean((1, 2)).argmin() for changed in one] == list(range(6))
+    assert np.array_equal(usual, draw_people({}, 6, seed=5, alike={}))
+
+
+def test_darker_skin_is_darker_and_a_tilt_tilts():
+    light, dark = (draw_people({}, 8, seed=5, alike={"skin": tone})[:, 20:30] for tone in (0.95, 0.35))
+    assert dark.mean() < light.mean() - 10
+    level, tilted = (draw_people({}, 1, seed=5, alike={"roll": angle})[0] for angle in (0, 0.35))
+    assert np.abs(level[10:38, 10:38].astype(float) - tilted[10:38, 10:38]).mean() > 10
+
+
+@pytest.mark.parametrize("name", ["skins", "roll_", "cos", "au12"])
+def test_an_unknown_property_is_named(name):
+    with pytest.raises(ValueError, match=name):
+        draw_people("happy", alike={name: 1})
+
+
 def test_people_show_the_units_that_are_asked_for():
     still, smiling = draw_people({}, 8, seed=5), draw_people({6: 0.8, 12: 1, 25: 0.9}, 8, seed=5)
     assert np.array_equal(smiling, draw_people("happy", 8, seed=5)) and smiling.shape == (8, 48, 48)

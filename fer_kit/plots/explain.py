@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fer_kit.data.emotions import EMOTIONS
 from fer_kit.plots.base import caption, colours, grid, stamp, titled
 from fer_kit.plots.data import face_grid
 
@@ -32,6 +33,31 @@ def true_against_predicted(scores, rows, title="True against predicted", columns
     ]
     colour = np.where(scores.right[rows], RIGHT, WRONG)
     return face_grid(faces, captions, columns, title, colour)
+
+
+def face_and_answer(image, probabilities, title="", source="", names=EMOTIONS):
+    """Draw a face, and beside it what a network says of it.
+
+    Args:
+        image: uint8 (H, W), 0-255.
+        probabilities: float (K,), 0-1.
+        title: Written over both.
+        source: What was drawn, see `stamp`.
+        names: The K emotions, by default the seven.
+
+    Returns:
+        The Figure.
+    """
+    figure, (left, right) = grid(2, panel=(4, 3), room=0.4)
+    left.imshow(image, cmap="gray", vmin=0, vmax=255)
+    left.grid(visible=False)
+    left.set(title="the face", xlabel="column (pixel)", ylabel="row (pixel)")
+    right.barh(names, 100 * np.asarray(probabilities), color=colours(names))
+    right.set(title="the answer", xlabel="probability (%)", xlim=(0, 100))
+    right.grid(axis="y", visible=False)
+    right.invert_yaxis()
+    titled(figure, title)
+    return stamp(figure, source)
 
 
 def heat_over_faces(faces, heats, captions=None, title="", source=None):

@@ -1,11 +1,15 @@
-"""Pictures of two networks side by side, and of whom one of them fails."""
+"""Pictures of two networks side by side, of whom one of them fails, and of what a remedy changes."""
+
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from matplotlib.patches import FancyBboxPatch
 
 from fer_kit.plots.base import GREY, caption, colours, grid, stamp, titled
 from fer_kit.plots.data import ARROW, BOX
 from fer_kit.plots.results import TRAINING, VALIDATION
+from fer_kit.studies import gender
 
 PLACES = {
     "frame": (0, 0.5),
@@ -74,11 +78,9 @@ def gender_errors(table, title="Errors", source=""):
     figure, (axis,) = grid(1, panel=(9, 0.5 * len(table) + 2))
     parts = [f"{part} ({faces:,})" for part, faces in zip(table.index, table.faces, strict=True)]
     rows = np.arange(len(table))[::-1]
-    share = 100 * table.error.to_numpy()
-    axis.barh(rows, share, color=TRAINING, height=0.6)
-    ends = np.maximum([share - 100 * table.low, 100 * table.high - share], 0)
-    axis.errorbar(share, rows, xerr=ends, fmt="none", color="black", capsize=4, label="95 % interval")
-    overall = 100 * table.wrong.sum() / table.faces.sum()
+    axis.barh(rows, 100 * table.error, color=TRAINING, height=0.6)
+    _intervals(axis, table, rows, fmt="none", color="black", label="95 % interval")
+    overall = _overall(table)
     axis.axvline(overall, color=VALIDATION, linestyle="--", label=f"all faces, {overall:.1f} %")
     axis.set_yticks(rows, parts)
     axis.grid(axis="y", visible=False)
@@ -86,6 +88,75 @@ def gender_errors(table, title="Errors", source=""):
     axis.set_xlim(0, min(100, 1.08 * 100 * table.high.max()))
     axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=9, frameon=False)
     return stamp(figure, source)
+
+
+def gender_remedy(before, after, title="Before and after", source=""):
+    """Draw the errors on each part of the faces before and after something was done about them.
+
+    Args:
+        before: A DataFrame as `gender.errors_by` returns it.
+        after: One of the same parts.
+        title: Written above.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
+    """
+    figure, (axis,) = grid(1, panel=(9, 0.5 * len(before) + 1.6))
+    rows = np.arange(len(before))[::-1]
+    for table, name, colour, lift in ((before, "before", GREY, 0.15), (after, "after", VALIDATION, -0.15)):
+        label = f"{name}, all faces {_overall(table):.1f} %"
+        _intervals(axis, table.reindex(before.index), rows + lift, fmt="o", color=colour, label=label)
+    axis.set_yticks(rows, [f"{part} ({n:,})" for part, n in before.faces.items()])
+    axis.grid(axis="y", visible=False)
+    axis.set(title=title, xlabel="faces labelled wrongly (%), with 95 % intervals", ylabel=before.index.name)
+    axis.set_xlim(left=0)
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=9, frameon=False)
+    return stamp(figure, source)
+
+
+def gender_abstention(scores, trait, threshold, title="If it may say nothing", source=""):
+    """Draw on which part of the faces a network is silent, and the errors among the answers that it gives.
+
+    Args:
+        scores: `Scores` of faces with two labels.
+        trait: (N,) Series, one value per scored face, such as `gender.traits(scores.scored).group`.
+        threshold: It answers where the probability of its answer is at least this, 0.5 to 1.
+        title: Written over both panels.
+        source: What was drawn, see `stamp`.
+
+    Returns:
+        The Figure.
+    """
+    sure = scores.predictions.max(axis=1) >= threshold
+    said = replace(scores, scored=scores.scored[sure], predictions=scores.predictions[sure], twins=None)
+    silent = pd.Series(~sure).groupby(np.asarray(trait)).mean().reindex(gender.errors_by(scores, trait).index)
+    errors = gender.errors_by(said, trait[sure]).reindex(silent.index)
+    figure, (left, right) = grid(2, panel=(4.6, 0.4 * len(silent) + 1.4), room=0.4, sharey=True)
+    rows = np.arange(len(silent))[::-1]
+    left.barh(rows, 100 * silent, color=GREY, height=0.6)
+    left.set_yticks(rows, silent.index)
+    left.set(title="no answer", xlabel="faces of the part (%)", ylabel=silent.index.name, xlim=(0, 100))
+    right.barh(rows, 100 * errors.error, color=TRAINING, height=0.6)
+    _intervals(right, errors, rows, fmt="none", color="black")
+    right.set(title="wrong answers", xlabel="answered faces (%), with 95 % intervals", xlim=(0, 50))
+    for axis in (left, right):
+        axis.grid(axis="y", visible=False)
+    wrong = f", {_overall(errors):.1f} % of them wrong" if sure.any() else ""
+    titled(figure, f"{title}: answers to {100 * sure.mean():.0f} % of the faces{wrong}")
+    return stamp(figure, source)
+
+
+def _intervals(axis, table, rows, **look):
+    """Draw the intervals of a table of errors, each in its row."""
+    share = 100 * table.error.to_numpy()
+    ends = np.maximum([share - 100 * table.low, 100 * table.high - share], 0)
+    axis.errorbar(share, rows, xerr=ends, capsize=4, **look)
+
+
+def _overall(table):
+    """The error on all parts together, in per cent; nan where there are no faces."""
+    return 100 * table.wrong.sum() / table.faces.sum()
 
 
 def gender_histogram(scores, title="How sure is it?", source="", bins=20):

@@ -7,6 +7,7 @@ gap            what could explain nineteen points between validation and test (0
 tuning         a package: grid and search over hyper-parameters (08)
 classical      a package: descriptors with KNN and SVM (11)
 gender         a gender network beside the emotion network (14)
+audit          what changes an emotion network's answer, on drawn people (14)
 two_heads      one network for both (14)
 reproduction   the reports' numbers beside the kit's records (05, 15)
 """
@@ -23,6 +24,7 @@ __getattr__, __dir__, __all__ = face(
         "tuning": "",
         "classical": "",
         "gender": "",
+        "audit": "",
         "two_heads": "",
         "reproduction": "",
     },

@@ -9,6 +9,7 @@ from fer_kit.data.faceset import Note
 from fer_kit.data.sample.people import HAIR, draw_hair_sample
 from fer_kit.data.utkface import load_utkface, people
 from fer_kit.evaluation import metrics
+from fer_kit.evaluation.scores import recorded_scores
 from fer_kit.runtime import settings
 
 AGE_BANDS = (0, 10, 20, 30, 40, 50, 60, 70, 120)
@@ -113,6 +114,14 @@ def errors_by(scores, trait):
     table["error"] = table.wrong / table.faces
     table[["low", "high"]] = np.array(ends).reshape(-1, 2)
     return table.rename_axis(getattr(trait, "name", None) or "part")
+
+
+def chooser_and_judge(run):
+    """Return the `Scores` of a recorded run on PublicTest, which may choose, and on PrivateTest.
+
+    Raises as `evaluation.recorded_scores` does.
+    """
+    return recorded_scores(run), recorded_scores(run, "PrivateTest")
 
 
 def record_errors(run, scores):

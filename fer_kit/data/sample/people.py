@@ -153,10 +153,10 @@ def describe_sample(faces=3589, seed=0):
     return _files(plan), plan["usage"], units
 
 
-def draw_people(shown, count=1, seed=0, intensity=1.0):
+def draw_people(shown, count=1, seed=0, intensity=1.0, alike=None):
     """Return faces of `count` people who all show the same, uint8 (count, 48, 48).
 
-    The same seed is the same people and the same photographs whatever they show.
+    The same seed is the same people and the same photographs whatever they show, and whatever is `alike`.
 
     Args:
         shown: An emotion's name, for the first of its `PROTOTYPES`, or the action units that move and how
@@ -164,9 +164,12 @@ def draw_people(shown, count=1, seed=0, intensity=1.0):
         count: How many people.
         seed: Who they are, and in which light.
         intensity: What all strengths are multiplied by.
+        alike: What all people have in common besides, {name of `EVENLY` or `AROUND`: value}, such as
+            {"skin": 0.4}, {"age": 0.4} (lines, 0 for none) or {"roll": 0.3} (a tilt in radians).
 
     Raises:
-        ValueError: For an emotion that is not one of the seven, or a unit that is not in `ACTION_UNITS`.
+        ValueError: For an emotion that is not one of the seven, a unit that is not in `ACTION_UNITS`, or a
+            name in `alike` that faces do not have.
     """
     if isinstance(shown, str):
         if shown not in EMOTIONS:
@@ -175,7 +178,7 @@ def draw_people(shown, count=1, seed=0, intensity=1.0):
     strange = [unit for unit in shown if unit not in ACTION_UNITS]
     if strange:
         raise ValueError(f"drawn faces have no action unit {strange[0]!r}; they have {list(ACTION_UNITS)}")
-    fields = random_people(count, np.random.default_rng([seed, 2]))
+    fields = random_people(count, np.random.default_rng([seed, 2]), alike)
     fields |= {"hand": np.zeros(count), "shades": np.zeros(count)}
     units = np.array([[intensity * shown.get(unit, 0) for unit in ACTION_UNITS]] * count, dtype=float)
     express(fields, units)
@@ -270,11 +273,19 @@ def _expressions(emotions, rng):
     return units + 0.25 * rng.random(units.shape) * (rng.random(units.shape) < 0.25)
 
 
-def random_people(count, rng):
-    """Return the fields (N,) of `drawing` for `count` random people with neutral faces."""
+def random_people(count, rng, alike=None):
+    """Return the fields (N,) of `drawing` for `count` random people with neutral faces.
+
+    What is `alike`, {name: value}, all of them have in common; what depends on it, such as the exposure
+    on the skin, follows. Raises ValueError for a name that neither `EVENLY` nor `AROUND` has.
+    """
     f = {name: rng.uniform(*ends, count) for name, ends in EVENLY.items()}
     bell = np.clip(rng.standard_normal((len(AROUND), count)), -2.2, 2.2)
     f |= {name: mean + sd * b for (name, (mean, sd)), b in zip(AROUND.items(), bell, strict=True)}
+    for name, value in (alike or {}).items():
+        if name not in f:
+            raise ValueError(unknown("property of drawn faces", name, f))
+        f[name] = np.full(count, float(value))
     roll = f.pop("roll")
     f |= {"cos": np.cos(roll), "sin": np.sin(roll), "key": rng.uniform(0.75, 1, count) - 0.5 * f["ambient"]}
     f["light_z"] = np.sqrt(np.maximum(1 - f["light_x"] ** 2 - f["light_y"] ** 2, 0.25))
