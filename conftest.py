@@ -16,6 +16,9 @@ for name, value in {
     os.environ.setdefault(name, value)  # workers and kernels inherit it
 
 if "PYTEST_XDIST_WORKER" in os.environ:
+    # As many workers as cores: more threads would only wait for one another.
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     # Lessons share runs, and only one process at a time may write into a run's folder.
     os.environ["FER_OUT"] = f"{os.environ['FER_OUT']}/{os.environ['PYTEST_XDIST_WORKER']}"
 
