@@ -139,7 +139,8 @@ def gender_abstention(scores, trait, threshold, title="If it may say nothing", s
     left.set(title="no answer", xlabel="faces of the part (%)", ylabel=silent.index.name, xlim=(0, 100))
     right.barh(rows, 100 * errors.error, color=TRAINING, height=0.6)
     _intervals(right, errors, rows, fmt="none", color="black")
-    right.set(title="wrong answers", xlabel="answered faces (%), with 95 % intervals", xlim=(0, 50))
+    right.set(title="wrong answers", xlabel="answered faces (%), with 95 % intervals")
+    right.set_xlim(0, max(50, 100 * errors.high.max()))
     for axis in (left, right):
         axis.grid(axis="y", visible=False)
     wrong = f", {_overall(errors):.1f} % of them wrong" if sure.any() else ""
