@@ -123,6 +123,43 @@ def test_a_damaged_picture_in_a_folder_is_left_out_with_a_warning(tmp_path):
         assert len(list(frames(tmp_path))) == 1
 
 
+def test_hidden_pictures_are_left_out_as_in_datasets(tmp_path):
+    for name in ("a.png", ".b.png", "._a.png"):
+        save(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
+    assert [path.name for path in frames(tmp_path).files] == ["a.png"]
+
+
+@pytest.mark.parametrize("out", ["drawn", "drawn.webm"])
+def test_a_folder_of_which_nothing_can_be_read_is_an_error_and_leaves_no_table(tmp_path, out):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jpg").write_bytes(b"\xff\xd8\xff" + bytes(40))
+    with (
+        pytest.warns(UserWarning, match="a.jpg"),
+        pytest.raises(ValueError, match="no picture among 1.*a.jpg"),
+    ):
+        look(tmp_path / "in", tmp_path / out)
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".csv", ".webm")]
+
+
+def test_a_source_that_does_not_open_leaves_no_table_to_be_in_the_way(tmp_path):
+    for _ in range(2):
+        with pytest.raises(OSError, match="camera 97 cannot be opened"):
+            look("97", tmp_path / "out.webm")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_ffmpeg_remarks_on_damaged_videos_is_kept_away(tmp_path):
+    with video(tmp_path / "a.webm") as write:
+        for number in range(12):
+            write(number / 25, np.random.default_rng(number).integers(0, 256, (48, 64, 3), np.uint8))
+    content = (tmp_path / "a.webm").read_bytes()
+    (tmp_path / "a.webm").write_bytes(content[: len(content) // 2])
+    code = "import sys; from fer_kit.camera.sources import frames; list(frames(sys.argv[1]))"
+    command = [sys.executable, "-W", "ignore", "-c", code, tmp_path / "a.webm"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 def test_a_folder_without_pictures_says_what_is_there(tmp_path):
     (tmp_path / "notes.txt").write_text("not a picture")
     with pytest.raises(ValueError, match="no pictures in .*1 other file"):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import types
+import warnings
 
 import cv2
 import keras
@@ -89,6 +90,17 @@ def test_a_command_that_succeeds_leaves_the_error_stream_empty(level):
     command = [sys.executable, "-m", "fer_kit", "evaluate", "kit-small", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, env=variables, check=True)
     assert done.stderr == "" and 0 < json.loads(done.stdout)["accuracy"] < 1
+
+
+def test_a_warning_is_a_sentence_without_code(capsys):
+    said = warnings.formatwarning("left out", UserWarning, "watch.py", 68)
+
+    def command(options):
+        print(warnings.formatwarning("left out", UserWarning, "watch.py", 68), end="")
+
+    assert cli.run_command(types.SimpleNamespace(command=command)) == 0
+    assert capsys.readouterr().out == "Warning: left out\n"
+    assert warnings.formatwarning("left out", UserWarning, "watch.py", 68) == said != "Warning: left out\n"
 
 
 # ---- words of the door ----

@@ -55,8 +55,8 @@ class Subclassed(keras.Model):
         return x
 
 
-def network(*inside, size=48, channels=1, dtype="uint8", outputs=7, activation="softmax"):
-    x = inputs = keras.Input((size, size, channels), dtype=dtype)
+def network(*inside, size=48, channels=1, dtype="uint8", outputs=7, activation="softmax", shape=None):
+    x = inputs = keras.Input(shape or (size, size, channels), dtype=dtype)
     for layer in inside or [layers.Rescaling(1 / 255)]:
         x = layer(x)
     answers = layers.Dense(outputs, activation=activation)(layers.Flatten()(x))
@@ -96,6 +96,11 @@ WRONG = {
     ),
     "two inputs": (two_inputs, "has 2 inputs, and here a network has one"),
     "two outputs": (two_outputs, "has 2 outputs, and here a network has one"),
+    "a dict": (
+        lambda: keras.Model((one := network()).inputs, {"emotion": one.outputs[0]}, name="theirs"),
+        "takes or returns a dict.*keras.Model",
+    ),
+    "NaN": (lambda: network(layers.Rescaling(np.nan)), "numbers that are none.*training diverged"),
     "no input": (
         lambda: keras.Sequential([layers.Flatten(), layers.Dense(7)], name="theirs"),
         "theirs is not built.*keras.Input",
@@ -131,8 +136,11 @@ def test_the_precision_of_a_model_of_ones_own_is_its_own(few, tmp_path):
         ({"channels": 3}, (0, 1), lambda x: np.repeat(x / 255, 3, axis=-1)),
         ({}, (-1, 1), lambda x: x / 127.5 - 1),
         ({"activation": None}, (0, 255), lambda x: x),
+        ({"shape": (2304,)}, (0, 1), lambda x: x.reshape(-1, 2304) / 255),
+        ({"shape": (48, 48)}, (0, 1), lambda x: x[..., 0] / 255),
+        ({"shape": (1, 48, 48)}, (0, 255), lambda x: x.transpose(0, 3, 1, 2)),
     ],
-    ids=["64 pixels", "colours", "-1 to 1", "logits"],
+    ids=["64 pixels", "colours", "-1 to 1", "logits", "a row", "no channel", "channels first"],
 )
 def test_an_adapted_network_answers_as_it_did_to_what_it_takes(few, tmp_path, options, values, prepare):
     theirs = network(layers.Rescaling(1 / 99), dtype="float32", **options)

@@ -1,5 +1,7 @@
 """The csv reader agrees with a plain one on every valid file and names the line of every fault."""
 
+import shutil
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -103,6 +105,37 @@ def test_empty_file(tmp_path):
     (tmp_path / "fer2013.csv").write_text("")
     with pytest.raises(ValueError, match="is empty"):
         read_csv(tmp_path / "fer2013.csv")
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ", "])
+def test_cells_may_be_parted_by_semicolons_or_tabs(tmp_path, separator):
+    lines = [
+        line.replace(",", separator) for line in (HEADER.strip(), row(), row(emotion=4, usage="PublicTest"))
+    ]
+    for folder in ("file", "folder"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "fer2013.csv").write_text("\n".join(lines))
+    read = read_csv(tmp_path / "file" / "fer2013.csv")
+    assert (
+        (read[0] == 7).all() and read[1].tolist() == [3, 4] and read[2].tolist() == ["Training", "PublicTest"]
+    )
+    assert len(load_faces(tmp_path / "folder", allow_missing=True)) == 2
+
+
+@pytest.mark.parametrize("first", ["label,pixels,usage", "3,7 7 7,Training", "emotion|pixels|Usage"])
+def test_a_csv_alone_in_a_folder_or_an_archive_is_what_is_wrong(tmp_path, first):
+    (tmp_path / "x").mkdir()
+    write(tmp_path / "x", row(), header=f"{first}\n")
+    shutil.make_archive(tmp_path / "y", "zip", tmp_path / "x")
+    for path in (tmp_path / "x", tmp_path / "y.zip"):
+        with pytest.raises(ValueError, match=r"fer2013.csv has no column emotion.*first line must be"):
+            load_faces(path)
+
+
+def test_a_long_cell_is_not_quoted_as_a_whole(tmp_path):
+    with pytest.raises(ValueError, match=r"emotion is '7 7 7.*\.\.\.'") as error:
+        read_csv(write(tmp_path, row(emotion=GOOD, pixels=3)))
+    assert len(str(error.value)) < 300
 
 
 def test_columns_in_another_order_with_spaces_quotes_and_leading_zeros(tmp_path):

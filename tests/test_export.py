@@ -127,6 +127,33 @@ def test_a_network_of_floats_is_wrapped_before_it_is_exported(faces, tmp_path):
     np.testing.assert_allclose(exporting.fast(floats)(faces), expected, atol=1e-5)
 
 
+def test_a_sequential_network_is_as_fast_as_any(faces):
+    def ended(*begin):
+        return keras.Sequential([*begin, keras.layers.Flatten(), keras.layers.Dense(7, activation="softmax")])
+
+    begin = [keras.Input((48, 48, 1), dtype="uint8"), keras.layers.Rescaling(1 / 255)]
+    inside = keras.Sequential([keras.Input((48, 48, 1)), keras.layers.Conv2D(4, 3)])
+    built = ended()
+    built(np.zeros((1, 48, 48, 1), np.float32))
+    for theirs in (ended(*begin), ended(*begin, keras.layers.RandomFlip(), inside), built):
+        takes = keras.backend.standardize_dtype(theirs.inputs[0].dtype)
+        expected = theirs.predict(faces[..., None].astype(takes), verbose=0)
+        np.testing.assert_allclose(exporting.fast(theirs)(faces), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("to", "needs"), [("litert", "ai_edge_litert"), ("onnx", "tf2onnx")])
+def test_a_file_that_takes_something_else_than_faces_is_refused(to, needs, tmp_path):
+    pytest.importorskip(needs)
+    pixels = keras.Input((48, 48, 1))
+    answers = keras.layers.Dense(7, activation="softmax")(keras.layers.Flatten()(pixels))
+    theirs = keras.Model(pixels, answers)
+    theirs(np.zeros((1, 48, 48, 1), np.float32))
+    path = tmp_path / f"theirs{exporting.SUFFIXES[to]}"
+    theirs.export(path, format=to, verbose=False)
+    with pytest.raises(ValueError, match=r"takes float.* \(48, 48, 1\) .*models.adapt"):
+        exporting.load_exported(path)
+
+
 def test_no_faces_and_wrong_faces(compiled, faces):
     assert compiled(faces[:0]).shape == (0, 7)
     for wrong in (faces[0], faces / 255, faces[:, :40]):

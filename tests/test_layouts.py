@@ -182,6 +182,70 @@ def test_parquet_of_a_hub(some, tmp_path):
     assert read.fingerprint == some[some.usage != "PublicTest"].fingerprint
 
 
+@pytest.mark.parametrize("cell", ["lists", "lists of grey", "lists of colours", "text"])
+def test_parquet_with_pixels(some, tmp_path, cell):
+    pytest.importorskip("pyarrow")
+    kinds = {
+        "lists": lambda image: image.tolist(),
+        "lists of grey": lambda image: image[..., None].tolist(),
+        "lists of colours": lambda image: np.stack([image] * 3, -1).tolist(),
+        "text": lambda image: " ".join(map(str, image.ravel())),
+    }
+    cells = [kinds[cell](image) for image in some.training.images]
+    assert parquet(tmp_path, cells, words_of(some.training)).fingerprint == some.training.fingerprint
+
+
+@pytest.mark.parametrize("gone", ["a picture", "a label", "a number"])
+def test_rows_of_parquet_that_lack_something_are_left_out_by_name(some, tmp_path, gone):
+    pytest.importorskip("pyarrow")
+    training = some.training
+    cells = [{"bytes": png(image)} for image in training.images]
+    labels = words_of(training) if gone != "a number" else training.labels.tolist()
+    (cells if gone == "a picture" else labels)[3] = None
+    faces = parquet(tmp_path, cells, labels, names=EMOTIONS if gone == "a number" else None)
+    assert len(faces) == len(training) - 1 and "x.parquet row 3" not in faces.files
+    assert any(
+        "1 rows without a picture or a label left out, the first is x.parquet row 3" in n.text
+        for n in faces.notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "label", "told"),
+    [
+        ("happy/3.jpg", "sad", "row 1 has the text 'happy/3.jpg' in place of a picture"),
+        ("1 2 256", "sad", "row 1 has the text '1 2 256'"),
+        ("1 2 3", "sad", r"row 1 is no picture like the others .*\(3,\)"),
+        ("7 " * 2304, [0, 1], r"label array\(\[0, 1\]\); a label is a word or a whole number"),
+        ("7 " * 2304, 2.5, "label 2.5; a label is"),
+    ],
+)
+def test_cells_of_parquet_that_are_none_are_named(tmp_path, cell, label, told):
+    pytest.importorskip("pyarrow")
+    good = "7 " * 2304
+    with pytest.raises(ValueError, match=told):
+        parquet(tmp_path, [good, cell, good], [label] * 3)
+
+
+def parquet(folder, images, labels, **options):
+    import pandas as pd
+
+    pd.DataFrame({"image": images, "label": labels}).to_parquet(folder / "x.parquet")
+    return load_faces(folder / "x.parquet", **options)
+
+
+def words_of(faces):
+    return [EMOTIONS[label] for label in faces.labels]
+
+
+@pytest.mark.parametrize("shape", [(2304,), (2304, 1), (1, 2304), (1, 48, 48)])
+def test_rows_of_pixels_are_pictures(some, tmp_path, shape):
+    training = some.training
+    words = np.array(EMOTIONS)[training.labels].astype(bytes)
+    np.savez(tmp_path / "a.npz", x=training.images.reshape(-1, *shape), y=words)
+    assert load_faces(tmp_path / "a.npz").fingerprint == training.fingerprint
+
+
 def test_parquet_without_pyarrow_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr("fer_kit.data.files.arrays.importlib.util.find_spec", lambda name: None)
     with pytest.raises(
@@ -200,6 +264,8 @@ def test_parquet_without_pyarrow_is_one_sentence(tmp_path, monkeypatch):
         (b"<!DOCTYPE html>", "a web page in place of the file"),
         (b"Rar!\x1a\x07\0" + bytes(50), "a RAR archive: unpack it"),
         (b"PK\3\4" + bytes(50), "not a complete zip archive"),
+        (b"PK\7\10PK\3\4" + bytes(50), "one part of a split archive: unpack all parts together"),
+        (b"\0middle of a file", "the last part of a split one: unpack all|no kind of file"),
         (b"\x1f\x8b" + bytes(50), "is damaged"),
     ],
 )
@@ -390,6 +456,16 @@ def test_an_eighth_emotion_is_left_out_by_name(some, tmp_path):
     read = load_faces(laid(contents, tmp_path / "x"), names=order)
     assert read.fingerprint == some.fingerprint
     assert any("1 faces of contempt" in note.text for note in read.notes)
+
+
+@pytest.mark.parametrize("names", [("colère",) * 7, ("a", "b", "c", "d", "e", "f", "g"), ("contempt",) * 7])
+def test_names_that_leave_no_face_are_what_is_wrong(some, tmp_path, names):
+    laid(named(some, lambda e, u: f"{SHORT[u]}/{EMOTIONS.index(e)}"), tmp_path / "x")
+    with pytest.raises(
+        ValueError, match=f"holds no faces: 40 faces of .*{names[0]}.*none of the seven"
+    ) as error:
+        load_faces(tmp_path / "x", names=names)
+    assert "fetch" not in str(error.value)
 
 
 def test_names_for_folders_that_have_some_are_refused(some, tmp_path):

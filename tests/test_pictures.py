@@ -167,6 +167,19 @@ def test_unreadable_pictures_are_left_out_by_name_and_never_black():
         read_faces({"b.png": cut(whole), "c.png": b""}, ["b.png", "c.png"])
 
 
+def test_what_libraries_remark_on_damaged_pictures_is_kept_away(capfd):
+    face = Image.fromarray(WAVE)
+    png = packed(face)
+    files = {
+        "a.png": png[:60] + b"\1\2\3\4" + png[64:],
+        "b.tif": cut(packed(face, "TIFF")),
+        "c.jpg": cut(packed(face, "JPEG")),
+        "d.png": png,
+    }
+    assert read_faces(files, list(files))[1].tolist() == [False, False, False, True]
+    assert capfd.readouterr().err == ""
+
+
 KINDS = [np.bool_, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.float32, np.float64]
 
 

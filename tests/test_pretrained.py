@@ -14,6 +14,7 @@ from fer_kit.evaluation.scoring import evaluate
 from fer_kit.models import pretrained, zoo
 from fer_kit.runtime.devices import precision_policy
 from fer_kit.runtime.files import file_digest, write_json
+from fer_kit.training.records import find_model
 from maintain.ship import store
 
 
@@ -92,6 +93,58 @@ def test_evaluate_takes_a_name_but_a_path_wins(folder, model, faces, tmp_path, m
     by_path = evaluate("tiny", faces)  # a file of that name, though without .keras
     assert by_path.accuracy == evaluate(other, faces).accuracy
     assert 0 <= by_name <= 1
+
+
+class Own(keras.layers.Layer):
+    """A layer that no other program knows."""
+
+    def call(self, x):
+        return x
+
+
+def placed(folder, name, kind):
+    """Write what people have in place of a `.keras` file, and return its path."""
+    pixels = keras.Input((48, 48, 1))
+    answers = keras.layers.Dense(7, activation="softmax")(keras.layers.Flatten()(Own()(pixels)))
+    network = keras.Model(pixels, answers)
+    path = folder / name
+    if kind == "own":
+        network.save(path)
+    elif kind == "weights":
+        network.save_weights(folder / "x.weights.h5")
+        (folder / "x.weights.h5").rename(path)
+    elif kind == "hdf5":
+        path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(90))
+    else:
+        path.write_bytes(kind)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "told"),
+    [
+        ("a.keras", b"hello", "it is a text"),
+        ("a.keras", b"", "it is an empty file"),
+        ("a.keras", b"<!doctype html>", "a web page in place of the file"),
+        ("a.keras", b"PK\3\4" + bytes(90), "no whole archive, but cut off"),
+        ("a.keras", "hdf5", "an HDF5 file.*ends with .h5"),
+        ("a.h5", "weights", "it holds weights alone"),
+        ("a.keras", "own", r"layers of its author's own \(Own\)"),
+    ],
+)
+def test_what_stands_in_place_of_a_model_is_named(tmp_path, name, kind, told):
+    with pytest.raises(ValueError, match=f"{name} cannot be read as a Keras model: .*{told}"):
+        pretrained.load_model(placed(tmp_path, name, kind))
+
+
+@pytest.mark.parametrize(
+    ("inside", "told"), [("saved_model.pb", "is a SavedModel"), ("model.weights.h5", "unpacked .keras file")]
+)
+def test_folders_of_keras_are_no_runs(tmp_path, inside, told):
+    (tmp_path / inside).write_bytes(b"x")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ValueError, match=told):
+        find_model(tmp_path)
 
 
 def test_neither_path_nor_name(folder, faces):

@@ -24,6 +24,7 @@ from fer_kit.camera.boxes import to_rgb
 from fer_kit.camera.demo import moving_faces
 from fer_kit.data.files.kinds import HEAD, kind_of
 from fer_kit.data.files.pictures import read_picture
+from fer_kit.runtime import settings
 from fer_kit.runtime.stderr import quiet
 
 DEMO_FRAMES = 250
@@ -113,7 +114,8 @@ def frames(source="demo"):
     if (found := _animation(path)) is not None:
         return found
     if _is_picture(path):
-        frame = decode(path.read_bytes(), path)
+        with quiet():
+            frame = decode(path.read_bytes(), path)
         return Frames(str(path), "pictures", lambda: iter([(0.0, frame)]), 1, 1.0, (path,))
     return _video(path)
 
@@ -160,7 +162,7 @@ def _is_picture(path):
 
 
 def _folder(path):
-    files = sorted(entry for entry in path.iterdir() if entry.is_file())
+    files = sorted(entry for entry in path.iterdir() if entry.is_file() and not entry.name.startswith("."))
     pictures = [file for file in files if _is_picture(file)]
     count = len(files) - len(pictures)
     others = "1 other file" if count == 1 else f"{count} other files"
@@ -173,13 +175,18 @@ def _folder(path):
 
 
 def _pictures(paths):
+    seen = 0
     for number, path in enumerate(paths):
         try:
-            frame = decode(path.read_bytes(), path)
+            with quiet():  # the readers of pictures remark on damaged ones
+                frame = decode(path.read_bytes(), path)
         except (OSError, ValueError) as error:
             warnings.warn(f"left out: {error}", stacklevel=2)
             continue
+        seen += 1
         yield float(number), frame
+    if not seen:
+        raise ValueError(f"no picture among {len(paths)} can be read, the first is {paths[0]}")
 
 
 def _animation(path):
@@ -297,6 +304,7 @@ def _demo():
 @contextlib.contextmanager
 def _opened(source):
     """A `cv2.VideoCapture` that is released in the end, without OpenCV's remarks on what it cannot open."""
+    settings.set_default("OPENCV_FFMPEG_LOGLEVEL", -8)  # FFmpeg's own number for silence
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         if ADDRESS.match(str(source)):

@@ -131,7 +131,8 @@ def _read(path, names, cache):
 def _complete(faces, allow_missing):
     """Return the faces with the emotions that are there; refuse a usage that lacks what another has."""
     if not len(faces):
-        raise ValueError(f"{faces.source} holds no faces; {HOW_TO_GET_IT}")
+        why = "; ".join(note.text for note in faces.notes if note.kind == "left out") or HOW_TO_GET_IT
+        raise ValueError(f"{faces.source} holds no faces: {why}")
     labels = {usage: set(faces.labels[faces.usage == usage].tolist()) for usage in USAGES}
     seen = set().union(*labels.values())
     gone = [name for k, name in enumerate(faces.names) if k not in seen]

@@ -4,6 +4,7 @@
 kit did not train, and `adapt` wraps one that takes or returns other things.
 """
 
+import math
 import tempfile
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def adapt(network, values=(0, 255), logits=False):
 
     Args:
         network: A Keras model with one input, pictures (B, S, S, 1) or (B, S, S, 3) of any size, grey or RGB,
-            and one output (B, K).
+            or 2,304 pixels in any other shape, such as (B, 48, 48), and one output (B, K).
         values: What the network was trained to see as black and as white: (0, 1), (-1, 1) or (0, 255).
         logits: Whether its outputs are logits; a softmax is put behind them.
 
@@ -54,14 +55,17 @@ def adapt(network, values=(0, 255), logits=False):
         ValueError: For a network with several inputs or outputs, or an input that is no picture.
     """
     shape = _shape_of_input(network)
-    if len(shape) != 3 or shape[-1] not in (1, 3):
+    other_shape = shape != FACE and None not in shape and math.prod(shape) == math.prod(FACE)
+    if not other_shape and (len(shape) != 3 or shape[-1] not in (1, 3)):
         raise ValueError(f"{network.name} takes {shape}, no grey or RGB picture: it cannot be wrapped")
     black, white = values
     x = faces = keras.Input(FACE, dtype="uint8", name="faces")
     x = layers.Rescaling((white - black) / 255, black, dtype="float32", name="values")(x)
-    if shape[:2] not in ((None, None), FACE[:2]):
+    if other_shape:
+        x = layers.Reshape(shape, dtype="float32", name="shape")(x)
+    elif shape[:2] not in ((None, None), FACE[:2]):
         x = layers.Resizing(*shape[:2], dtype="float32", name="size")(x)
-    if shape[-1] == 3:
+    if shape[-1] == 3 and not other_shape:
         x = layers.Concatenate(dtype="float32", name="grey_to_rgb")([x, x, x])
     x = network(x)
     if logits:
@@ -130,11 +134,16 @@ def check_probabilities(network, few):
             "layers want floats: begin with keras.layers.Rescaling(1 / 255)"
         ) from error
     sums = answers.astype(np.float32).sum(-1)
+    if not np.isfinite(sums).all():
+        raise ValueError(
+            f"{network.name} returns numbers that are none (NaN or infinity): its training diverged, or its "
+            "weights are damaged; take the weights of an earlier epoch"
+        )
     if answers.ndim != 2 or not (answers >= -1e-3).all() or not np.allclose(sums, 1, atol=2e-2):
         raise ValueError(
             f"{network.name} returns numbers from {answers.min():.3g} to {answers.max():.3g} that add up to "
             f"{sums.min():.3g} to {sums.max():.3g}, and probabilities add up to 1: end it with "
-            'activation="softmax", or wrap it: models.adapt(network, logits=True)'
+            'activation="softmax"; or, where it returns logits, wrap it: models.adapt(network, logits=True)'
         )
     return answers
 
@@ -154,6 +163,11 @@ def _shape_of_input(network):
                 f"{network.name} has {len(several)} {kind}, and here a network has one: faces in, one row of "
                 "probabilities out. Make keras.Model(input, output) of the parts that are needed"
             )
+    if not isinstance(network, keras.Sequential) and dict in map(type, (network.input, network.output)):
+        raise ValueError(
+            f"{network.name} takes or returns a dict, and here a network takes faces and returns one row of "
+            "probabilities: keras.Model(network.inputs[0], network.outputs[0]) does that"
+        )
     return tuple(network.inputs[0].shape[1:])
 
 

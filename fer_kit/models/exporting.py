@@ -20,7 +20,7 @@ import numpy as np
 from keras import layers
 
 from fer_kit.data.faceset import SIZE
-from fer_kit.models.contract import HOW_TO_WRAP, check_input
+from fer_kit.models.contract import FACE, HOW_TO_WRAP, check_input
 from fer_kit.runtime.extras import how_to_install
 from fer_kit.runtime.files import check_free, replacing
 from fer_kit.runtime.stderr import quiet
@@ -69,7 +69,10 @@ def for_inference(model):
     Random layers are left out rather than switched off: they would be part of an exported graph, and
     runtimes do not know them. Standardisation becomes one multiplication and one addition.
     """
-    copy = keras.models.clone_model(model, clone_function=_in_float32, call_function=_without_augmentation)
+    functional = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    copy = keras.models.clone_model(
+        functional, clone_function=_in_float32, call_function=_without_augmentation
+    )
     for layer in copy.layers:
         if layer.weights:
             layer.set_weights(model.get_layer(layer.name).get_weights())
@@ -189,7 +192,8 @@ def load_exported(path):
 
     Several threads may call it.
 
-    Raises FileNotFoundError, or ValueError, naming the file, when it is another kind of file or damaged.
+    Raises FileNotFoundError, or ValueError, naming the file, when it is another kind of file, damaged, or a
+    network that takes something else than faces.
     """
     path = Path(path)
     loaders = {".tflite": _load_litert, ".onnx": _load_onnx}
@@ -199,11 +203,17 @@ def load_exported(path):
         raise FileNotFoundError(f"there is no {path}; write one: python -m fer_kit export MODEL --to litert")
     try:
         with quiet():  # LiteRT prints which delegate it uses
-            return loaders[path.suffix](str(path))
+            classify, takes, outputs = loaders[path.suffix](str(path))
     except ImportError:
         raise
     except Exception as error:
         raise ValueError(f"{path} cannot be read; it may be cut off. Export it again ({error})") from error
+    if takes != [f"uint8 {FACE}"] or outputs != 1:
+        raise ValueError(
+            f"{path} takes {' and '.join(takes)} and has {outputs} outputs, and here a network takes faces, "
+            f"uint8 {FACE}, and has one output. `export` writes such a file of a Keras network. {HOW_TO_WRAP}"
+        )
+    return classify
 
 
 def _load_litert(path):
@@ -211,7 +221,9 @@ def _load_litert(path):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(path, num_threads=min(os.cpu_count() or 1, 4))  # one, unless asked
-    faces = interpreter.get_input_details()[0]["index"]
+    given = interpreter.get_input_details()
+    takes = [f"{one['dtype'].__name__} {tuple(one['shape'].tolist()[1:])}" for one in given]
+    faces = given[0]["index"]
     answer = interpreter.get_output_details()[0]["index"]
     interpreter.allocate_tensors()
     planned = 1
@@ -228,7 +240,8 @@ def _load_litert(path):
             interpreter.invoke()
             return interpreter.get_tensor(answer)
 
-    return _over_batches(run, interpreter.get_output_details()[0]["shape"][-1])
+    returned = interpreter.get_output_details()
+    return _over_batches(run, returned[0]["shape"][-1]), takes, len(returned)
 
 
 def _load_onnx(path):
@@ -239,9 +252,14 @@ def _load_onnx(path):
     # Its threads would keep spinning after each prediction, and slow down whatever runs next.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    outputs = session.get_outputs()[0].shape[-1]
-    return _over_batches(lambda images: session.run(None, {name: images})[0], outputs)
+    given = session.get_inputs()
+    takes = [f"{one.type[len('tensor(') : -1]} {tuple(one.shape[1:])}" for one in given]
+    returned = session.get_outputs()
+
+    def run(images):
+        return session.run(None, {given[0].name: images})[0]
+
+    return _over_batches(run, returned[0].shape[-1]), takes, len(returned)
 
 
 def _over_batches(run, outputs):

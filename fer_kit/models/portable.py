@@ -72,12 +72,22 @@ def class_names(path):
 
     It is empty for what is no `.keras` file.
     """
+    return {node["class_name"] for node in _classes(path)}
+
+
+def own_classes(path):
+    """Return the names of those classes that are not Keras' own, as `class_names` does."""
+    others = [node for node in _classes(path) if str(node.get("module")).partition(".")[0] != "keras"]
+    return {node["class_name"] for node in others if node.get("registered_name")}
+
+
+def _classes(path):
     try:
         with zipfile.ZipFile(path) as stored:
             config = json.loads(stored.read("config.json"))
     except (OSError, zipfile.BadZipFile, KeyError, ValueError):
-        return set()
-    return {node["class_name"] for node in _dicts(config) if isinstance(node.get("class_name"), str)}
+        return []
+    return [node for node in _dicts(config) if isinstance(node.get("class_name"), str)]
 
 
 def _dicts(node):

@@ -3,9 +3,11 @@
 import contextlib
 import re
 import tempfile
+import zipfile
 from pathlib import Path
 
-from fer_kit.models.portable import about_file, class_names, copy_portable, written_by
+from fer_kit.data.files.kinds import HEAD, in_words, kind_of
+from fer_kit.models.portable import about_file, class_names, copy_portable, own_classes, written_by
 from fer_kit.runtime.extras import extras_named
 from fer_kit.runtime.files import file_digest, read_json
 from fer_kit.runtime.names import unknown
@@ -98,6 +100,9 @@ def _load_portable(path):
 def _unreadable(path, reason):
     import keras
 
+    other = _in_place_of_a_model(Path(path))
+    if other:
+        return f"{path} cannot be read as a Keras model: {other}"
     writer = written_by(path)
     reason = reason if len(reason) < 300 else f"{reason[:300]} ..."
     between = f" (written by Keras {writer}, read by Keras {keras.__version__})" if writer else ""
@@ -105,6 +110,41 @@ def _unreadable(path, reason):
     if writer and _number(writer) > _number(keras.__version__):
         advice = f"install keras>={writer}, or train it again here"
     return f"{path} cannot be read as a Keras model{between}; {advice} ({reason})"
+
+
+def _in_place_of_a_model(path):
+    """Return what a file is that Keras cannot read, and what to do, None where nothing tells."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    kind = "HDF5" if head.startswith(b"\x89HDF") else kind_of(head)
+    if kind == "HDF5":
+        import h5py
+
+        if path.suffix not in (".h5", ".hdf5"):
+            return "it is an HDF5 file, as older Keras wrote them; give it a name that ends with .h5"
+        with contextlib.suppress(OSError), h5py.File(path) as file:
+            if "model_config" not in file.attrs:
+                return (
+                    "it holds weights alone: build their network in Python, load_weights, save it as .keras"
+                )
+    elif kind != "zip":
+        return f"it is {in_words(kind)}"
+    elif not zipfile.is_zipfile(path):
+        return "it is no whole archive, but cut off; copy it again"
+    if own := own_classes(path):
+        return (
+            f"it has layers of its author's own ({', '.join(sorted(own))}), which only Python that imports "
+            "them can open; ask for a network of Keras' layers"
+        )
+    return None
+
+
+def refuse_other_folder(folder):
+    """Raise ValueError for a folder that is a network, but none that Keras 3 opens."""
+    if (folder / "saved_model.pb").exists():
+        raise ValueError(f"{folder} is a SavedModel, which Keras 3 does not open; save the network as .keras")
+    if (folder / "model.weights.h5").exists():
+        raise ValueError(f"{folder} is an unpacked .keras file: pack what is in it as a zip named .keras")
 
 
 def _number(version):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 
 from fer_kit.runtime import settings
 from fer_kit.runtime.extras import extras_named
@@ -60,6 +61,17 @@ def print_anywhere():
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+@contextlib.contextmanager
+def plain_warnings():
+    """Show warnings, in a `with` block, as a sentence each, without the line of code that warned."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: f"Warning: {message}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def start_keras():

@@ -16,7 +16,7 @@ from fer_kit.runtime.extras import extras_named
 from fer_kit.runtime.names import command_line
 from fer_kit.runtime.settings import PROFILES
 from fer_kit.runtime.signals import as_interrupts
-from fer_kit.runtime.stderr import print_anywhere, start_keras
+from fer_kit.runtime.stderr import plain_warnings, print_anywhere, start_keras
 from fer_kit.training.recipes import RECIPES, find_recipe
 
 INTERRUPTED = 130
@@ -44,7 +44,7 @@ def run_command(options, program="fer_kit"):
     """
     print_anywhere()
     try:
-        with command_line(), extras_named(), as_interrupts():
+        with command_line(), extras_named(), as_interrupts(), plain_warnings():
             return options.command(options) or 0
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

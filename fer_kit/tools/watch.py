@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -61,11 +62,13 @@ def watch(source, out=None, model="kit-small", detector="mtcnn", classify=None, 
     names = names or EMOTIONS
     step = _stepper(stream, partial(FacePipeline, classify, names=names), detector)
     seen = defaultdict(Counter)
+    shown = iter(stream)
+    first = list(itertools.islice(shown, 1))  # a camera that does not open leaves no files
     with contextlib.ExitStack() as stack:
         outputs = [stack.enter_context(opened) for opened in _outputs(stream, out, names, overwrite)]
         stack.enter_context(contextlib.suppress(KeyboardInterrupt, Closed))  # both are ways to say: enough
         bar = stack.enter_context(tqdm(total=stream.count, unit="frame", file=sys.stderr, disable=None))
-        for seconds, frame in stream:
+        for seconds, frame in itertools.chain(first, shown):
             results = step(frame)
             for result in results:
                 seen[result.id][result.emotion] += 1

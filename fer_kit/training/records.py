@@ -19,7 +19,7 @@ import re
 from pathlib import Path
 
 from fer_kit.data.emotions import EMOTIONS
-from fer_kit.models.pretrained import EXPORTED, load_model, shipped_file
+from fer_kit.models.pretrained import EXPORTED, load_model, refuse_other_folder, shipped_file
 from fer_kit.runtime.files import digest_of, file_digest, read_json, write_sealed
 from fer_kit.runtime.locks import locked
 from fer_kit.runtime.settings import Source
@@ -195,9 +195,8 @@ class Run:
         """What this run learned or chose from PrivateTest, in words; empty when nothing is known of it."""
         provenance = self.provenance
         learned = provenance.get("trained_on", {}).get("test_faces", 0)
-        said = provenance.get("selected_on_private_test") or "PrivateTest" in provenance.get(
-            "selected_on", ""
-        )
+        selected_on = provenance.get("selected_on", "")
+        said = provenance.get("selected_on_private_test") or "PrivateTest" in selected_on
         words = ["was selected on PrivateTest"] if said else []
         if learned:
             words.append(f"learned {learned:,} of FER-2013's test faces")
@@ -353,12 +352,13 @@ def open_model(model):
 def find_model(model):
     """Return what `open_model` would open, without Keras: a `Run`, the Path of a file, or `model` itself.
 
-    Raises FileNotFoundError when there is no such model, and ValueError for a network that was exported.
+    Raises FileNotFoundError when there is no such model, ValueError for one exported or of another format.
     """
     if not isinstance(model, (str, Path)):
         return model
     path = Path(model)
     if path.is_dir():
+        refuse_other_folder(path)
         return Run.open(path)
     if path.suffix in EXPORTED:
         raise ValueError(

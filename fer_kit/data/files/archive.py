@@ -117,8 +117,8 @@ class ZipFiles:
         if not zipfile.is_zipfile(self._file):
             size = self._file.seek(0, os.SEEK_END)
             raise ValueError(
-                f"{self.where} is not a complete zip archive (cut short while downloading, or another "
-                f"kind of file named .zip, {size:,} bytes); download it again"
+                f"{self.where} is not a complete zip archive (cut short while downloading, one part of "
+                f"several, or another kind of file named .zip, {size:,} bytes); download it again"
             )
         self._data = _mapped(self._file)
         listed = [entry for entry in self._listing() if not entry[0].endswith("/")]

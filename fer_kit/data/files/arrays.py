@@ -1,5 +1,6 @@
 """Faces in tables and arrays as hubs give them away: Parquet, `.npy` and `.npz`."""
 
+import contextlib
 import importlib.util
 import json
 import re
@@ -9,7 +10,7 @@ import numpy as np
 
 from fer_kit.data.emotions import USAGES
 from fer_kit.data.faceset import SIZE, FaceSet, Note
-from fer_kit.data.files.layout import usage_of
+from fer_kit.data.files.layout import known_usages, usage_of
 from fer_kit.data.files.pictures import read_faces, to_face, to_uint8
 from fer_kit.runtime.extras import how_to_install
 
@@ -60,15 +61,26 @@ def _read_table(files, name):
         raise ValueError(f"{name} in {files.where} is damaged ({error}); download it again") from error
     pictures = _column(table, IMAGE_COLUMNS, "pictures", name)
     labels = _column(table, LABEL_COLUMNS, "labels", name)
-    contents = _Contents({f"{name} row {k}": _bytes_of(value) for k, value in enumerate(table[pictures])})
+    table.index = [f"{name} row {k}" for k in range(len(table))]
+    table, lacking = _whole_rows(table, [pictures, labels])
+    contents = _Contents({row: _bytes_of(value, row) for row, value in table[pictures].items()})
     contents.where = f"{files.where}/{name}"
     images, readable, notes = _read_cells(contents)
-    spelled = [_word(value, words.get(labels, ())) for value in table[labels]]
+    spelled = [_word(value, words.get(labels, ()), row) for row, value in table[labels].items()]
     usage = next((c for c in table if str(c).lower() in USAGE_COLUMNS), None)
     usages = [usage_of(name) or "Training"] * len(table)
     if usage is not None:
         usages = [_known_usage(value, name) for value in table[usage]]
-    return _faces(images, spelled, usages, list(contents), notes)[readable]
+    return _faces(images, spelled, usages, list(contents), [*notes, *lacking])[readable]
+
+
+def _whole_rows(table, columns):
+    """Return the rows of a table that have something in these columns, and `Note`s on those left out."""
+    whole = table[columns].notna().all(axis=1)
+    if whole.all():
+        return table, []
+    text = f"{(~whole).sum():,} rows without a picture or a label left out, the first is {whole.idxmin()}"
+    return table[whole], [Note("left out", text)]
 
 
 def _class_names(file):
@@ -90,25 +102,45 @@ def _column(table, known, what, name):
     return found
 
 
-def _bytes_of(value):
+def _bytes_of(value, row):
     """Return a cell with a picture: its file's bytes, or the numbers of its pixels."""
     if isinstance(value, dict):
         value = value.get("bytes") or b""
     if isinstance(value, str):
-        value = np.array(value.split(), float)
-    return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else np.asarray(value)
+        return _pixels_in(value, row)
+    return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else _unnested(value)
+
+
+def _pixels_in(text, row):
+    with contextlib.suppress(ValueError):  # words
+        numbers = np.array(text.split(), float)
+        whole = numbers.clip(0, 255).astype(np.uint8)
+        if (whole == numbers).all():
+            return whole
+    raise ValueError(
+        f"{row} has the text {text[:40]!r} in place of a picture or of pixels from 0 to 255; where it is a "
+        "path, point at the folder with the pictures"
+    )
+
+
+def _unnested(value):
+    """Return arrays of arrays, as Parquet has lists of lists, as one array."""
+    value = np.asarray(value)
+    return np.stack([_unnested(part) for part in value]) if value.dtype == object and value.ndim else value
 
 
 def _read_cells(contents):
     if all(isinstance(value, bytes) for value in contents.values()):
         return read_faces(contents, list(contents))
-    try:
-        values = np.stack(
-            [np.stack(value) if value.dtype == object else value for value in contents.values()]
+    shapes = {row: np.shape(value) for row, value in contents.items()}
+    usual = Counter(shapes.values()).most_common(1)[0][0]
+    odd = next((row for row, shape in shapes.items() if shape != usual or not shape), None)
+    if odd:
+        raise ValueError(
+            f"{odd} is no picture like the others in {contents.where}: its shape is {shapes[odd]}, theirs "
+            f"mostly {usual}"
         )
-    except (ValueError, AttributeError) as error:
-        raise ValueError(f"{contents.where} has pictures of several sizes or kinds in one column") from error
-    return _pixels(values, list(contents))
+    return _pixels(np.stack(list(contents.values())), list(contents))
 
 
 def _known_usage(value, name):
@@ -116,7 +148,7 @@ def _known_usage(value, name):
         return str(value)
     usage = usage_of(str(value))
     if usage is None:
-        raise ValueError(f"{name} has the usage {value!r}, which the kit does not know")
+        raise ValueError(f"{name} has the usage {value!r}, which the kit does not know ({known_usages()})")
     return usage
 
 
@@ -165,7 +197,8 @@ def _arrays_in(files, name):
             return {f"{name}/{key}": read[key] for key in read.files}
     except Exception as error:  # numpy raises many kinds for damaged files
         raise ValueError(
-            f"{name} in {files.where} holds no arrays that can be read safely ({error})"
+            f"{name} in {files.where} holds no arrays that can be read safely: whole ones, of numbers or, by "
+            f"labels.astype(str), of text ({error})"
         ) from error
 
 
@@ -191,19 +224,21 @@ def _label_words(array):
     return [_word(value) for value in array.tolist()]
 
 
-def _word(value, names=()):
+def _word(value, names=(), row="an array"):
     """Return a label as a word: the name that its number has, or the number as text."""
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
     if isinstance(value, str):
         return value.strip()
+    if np.ndim(value) or int(value) != value:
+        raise ValueError(f"{row} has the label {value!r}; a label is a word or a whole number")
     return str(names[int(value)]) if 0 <= int(value) < len(names) else str(int(value))
 
 
-def _pixels(values, rows):
-    """Return images uint8 (N, 48, 48) of an array of pictures, which of them are readable, and `Note`s.
-
-    `rows` says of each picture which it is.
-    """
-    name = rows[0].rpartition(" row ")[0] if rows else "an array"
+def _squares(values, name):
+    """Return an array of pictures as (N, H, W) or (N, H, W, 3), however its rows and channels lie."""
+    if values.ndim == 3 and 1 in values.shape[1:]:  # (N, 2304, 1)
+        values = values.reshape(len(values), -1)
     if values.ndim == 2:
         side = int(np.sqrt(values.shape[1]))
         if side * side != values.shape[1]:
@@ -215,6 +250,16 @@ def _pixels(values, rows):
         values = values[..., 0]
     if values.ndim == 4 and values.shape[3] != 3:
         raise ValueError(f"{name} has the shape {values.shape}; pictures have one channel or three")
+    return values
+
+
+def _pixels(values, rows):
+    """Return images uint8 (N, 48, 48) of an array of pictures, which of them are readable, and `Note`s.
+
+    `rows` says of each picture which it is.
+    """
+    name = rows[0].rpartition(" row ")[0] if rows else "an array"
+    values = _squares(values, name)
     readable = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     unreadable = "has pixels that are no numbers (NaN or infinity)"
     if len(values) and not readable.any():

@@ -1,4 +1,4 @@
-"""`fer2013.csv` to arrays: every value checked, some rows at a time."""
+"""`fer2013.csv` to arrays, its cells parted by commas, semicolons or tabs: every value checked."""
 
 import contextlib
 from itertools import islice
@@ -20,7 +20,13 @@ ROWS = 32  # parsed in one go: their text stays in the processor's cache
 def columns_of(head):
     """Return the names of the columns, in small letters, that the first line of `head` (bytes) gives."""
     line = head.partition(b"\n")[0].decode("utf-8-sig", "replace")
-    return [name.strip(' "\r\n').lower() for name in line.split(",")]
+    return [name.strip(' "\r\n').lower() for name in line.split(separator_of(head).decode())]
+
+
+def separator_of(head):
+    """Return what parts the names of the first line of `head`: a comma, a semicolon or a tab, as bytes."""
+    line = head.partition(b"\n")[0]
+    return max(b",", b";", b"\t", key=line.count)
 
 
 def read_csv(path, file=None, usage=None):
@@ -61,16 +67,17 @@ def _rows(path, file, given):
     if twice:
         raise ValueError(f"{path} has several columns {twice[0]}; keep the one that is meant")
     columns = [names.index(c) for c in wanted]
+    separator = separator_of(header)
     for number, line in enumerate(iter(lambda: file.readline(LINE), b""), 2):
         if not line.strip() and not _rest(file):
             return
         where = f"{path}, line {number}"
-        cells = [cell.strip(b' "\r\n') for cell in line.split(b",")]
+        cells = [cell.strip(b' "\r\n') for cell in line.split(separator)]
         _check(len(cells) > max(columns), where, f"has {len(cells)} columns")
         label = cells[columns[0]].decode(errors="replace")
         usage = given or cells[columns[2]].decode(errors="replace")
-        _check(label in {*"0123456"}, where, f"emotion is {label!r}, not a code from 0 to 6")
-        _check(usage in USAGES, where, f"Usage is {usage!r}, not one of {', '.join(USAGES)}")
+        _check(label in {*"0123456"}, where, f"emotion is {_short(label)!r}, not a code from 0 to 6")
+        _check(usage in USAGES, where, f"Usage is {_short(usage)!r}, not one of {', '.join(USAGES)}")
         yield where, int(label), cells[columns[1]], usage
 
 
@@ -101,6 +108,10 @@ def _one_by_one(cell, where):
     place = next((k for k, n in enumerate(numbers) if not n.isdecimal() or int(n) > 255), None)
     _check(place is None, where, f"pixel {place} is {numbers[place or 0]!r}, not a number from 0 to 255")
     return [int(number) for number in numbers]
+
+
+def _short(cell):
+    return cell if len(cell) <= 40 else f"{cell[:40]}..."
 
 
 def _check(right, where, what):

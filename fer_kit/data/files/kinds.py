@@ -12,6 +12,7 @@ TABLES = {"parquet", "npy", "text"}
 _BEGINNINGS = (
     (b"PK\3\4", "zip"),
     (b"PK\5\6", "zip"),
+    (b"PK\7\10", "part"),
     (b"\x1f\x8b", "gzip"),
     (b"BZh", "bzip2"),
     (b"\xfd7zXZ\0", "xz"),
@@ -40,6 +41,7 @@ _IN_WORDS = {
         "get the real files with `git lfs pull` (or `git annex get .`), or download them in a browser"
     ),
     "web page": "a web page in place of the file, perhaps the one that asks for a login: download it again",
+    "part": "one part of a split archive: unpack all parts together and point at the folder",
     "rar": "a RAR archive: unpack it and point at the folder",
     "7z": "a 7z archive: unpack it and point at the folder",
     "text": "a text",
@@ -53,8 +55,8 @@ _IN_WORDS = {
 def kind_of(head):
     """Return what a file is, given its first `HEAD` bytes.
 
-    "zip", "tar", "gzip", "bzip2", "xz", "rar", "7z", "parquet", "npy", "picture", "placeholder" (of git's
-    storage for large files), "web page", "text", "empty" or "unknown".
+    "zip", "tar", "gzip", "bzip2", "xz", "rar", "7z", "part" (of a split zip archive), "parquet", "npy",
+    "picture", "placeholder" (of git's storage for large files), "web page", "text", "empty" or "unknown".
     """
     if not head:
         return "empty"

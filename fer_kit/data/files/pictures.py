@@ -13,6 +13,7 @@ import numpy as np
 
 from fer_kit.data.faceset import SIZE, Note
 from fer_kit.data.files.kinds import HEAD, in_words, kind_of
+from fer_kit.runtime.stderr import quiet
 
 CHUNK = 512
 """Images per task; large enough that starting tasks costs nothing, small enough to share evenly."""
@@ -127,7 +128,8 @@ def read_faces(files, names):
                     converted.update((*done, *more))
         return converted
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    # The libraries remark on damaged pictures, without their names.
+    with quiet(), ThreadPoolExecutor(os.cpu_count()) as pool:
         converted = sum(pool.map(decode, range(0, len(names), CHUNK)), Counter())
     readable = np.ones(len(names), bool)
     readable[list(unreadable)] = False

@@ -20,7 +20,7 @@ from fer_kit.data.files.pictures import read_faces
 DEEPEST = 3
 """Archives in archives are opened so deep; a bomb of them goes on for ever."""
 
-USELESS = {"empty", "placeholder", "web page", "rar", "7z"}
+USELESS = {"empty", "placeholder", "web page", "rar", "7z", "part"}
 """Kinds of files that stand where a dataset should be."""
 
 
@@ -244,6 +244,9 @@ def _nothing_found(files):
             return _no_dataset(files.where / files.name, kind)
         files = _open(files, files.name, kind)
     names = [name for name in files if not _hidden(name)]
+    if len(names) == 1 and names[0].lower().endswith(".csv"):
+        with files.open(names[0]) as file:
+            read_csv(files.where / names[0], file)  # says what is wrong with its first line
     first = names[0] if names else ""
     kind = kind_of(files.head(first)) if names else "empty"
     seen = [f"{count:,} {what}" for what, count in read_layout(files).skipped.items()]
@@ -255,10 +258,16 @@ def _nothing_found(files):
 
 
 def _no_dataset(path, kind):
+    if path.suffix.lower() == ".zip" and kind == "unknown":
+        return (
+            f"{path} is not a complete zip archive (cut short, or the last part of a split one: unpack all "
+            "parts together and point at the folder); download it again"
+        )
     if path.suffix.lower() == ".zip":
-        return f"{path} is not a complete zip archive but {in_words(kind)}; download it again"
+        advice = "" if kind in USELESS - {"empty"} else "; download it again"  # whose words say what to do
+        return f"{path} is not a complete zip archive but {in_words(kind)}{advice}"
     if path.suffix.lower() == ".csv" and kind in ("text", "empty"):
-        read_csv(path)  # says what is wrong with its first line
+        read_csv(path)
     return (
         f"{path} is no dataset: expected a folder, an archive (.zip, .tar.gz), a .csv or .parquet table, "
         f".npz or .npy arrays; this is {in_words(kind)}"
