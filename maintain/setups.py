@@ -143,7 +143,7 @@ def run_lesson(number, python, folder, variables):
     began = time.monotonic()
     client = new_client(nbformat.read(path, as_version=4), folder, variables, str(python))
     try:
-        client.execute()
+        client.execute(cleanup_kc=True)
     except CellExecutionError as error:
         return f"FAILED: {error.ename}: {_short(error.evalue)}"
     return f"{time.monotonic() - began:.0f} s"
