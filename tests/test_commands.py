@@ -83,6 +83,22 @@ def test_an_error_passes_and_leaves_the_stream_as_it_was(capfd):
     assert capfd.readouterr().err == "mine"
 
 
+def test_tensorflow_greets_nobody_who_computes_elsewhere():
+    for package in ("jax", "tensorflow"):
+        pytest.importorskip(package)
+    code = """
+from fer_kit.runtime.stderr import start_keras
+start_keras()
+import keras
+keras.saving.serialize_keras_object(keras.layers.Dense(1))
+"""
+    variables = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=variables, check=True
+    )
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize("level", ["", "3"])
 def test_a_command_that_succeeds_leaves_the_error_stream_empty(level):
     variables = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}

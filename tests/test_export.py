@@ -176,6 +176,16 @@ def test_files_that_cannot_be_read(tmp_path, model):
         exporting.load_exported(tmp_path / "cut.tflite")
 
 
+@pytest.mark.parametrize("to", exporting.SUFFIXES)
+def test_another_backend_is_named(model, tmp_path, monkeypatch, to):
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    with pytest.raises(
+        ImportError, match="exports from TensorFlow, and is set to jax.*KERAS_BACKEND=tensorflow"
+    ):
+        exporting.export(model, to, tmp_path / f"small{exporting.SUFFIXES[to]}")
+    assert not list(tmp_path.iterdir())
+
+
 def test_missing_packages_are_named(model, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r'pip install "fer-kit\[onnx\]"'):

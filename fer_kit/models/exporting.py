@@ -113,7 +113,8 @@ def export(model, to, out=None, overwrite=False, names=None):
         ValueError: For another runtime or suffix, a model that takes something else, or predictions that
             differ by more than 1e-5.
         FileExistsError: For a file that is there, unless `overwrite`.
-        ImportError: When packages are missing; it names the extra to install.
+        ImportError: When packages are missing; it names the extra to install. When Keras is set to another
+            backend than TensorFlow.
     """
     if to not in SUFFIXES:
         raise ValueError(f"no format {to!r}; there are {', '.join(SUFFIXES)}")
@@ -121,6 +122,11 @@ def export(model, to, out=None, overwrite=False, names=None):
     if out.suffix != SUFFIXES[to]:
         raise ValueError(f"{out} should end with {SUFFIXES[to]}: other programs go by it")
     check_free(out, overwrite)
+    if keras.backend.backend() != "tensorflow":
+        raise ImportError(
+            f"Keras exports from TensorFlow, and is set to {keras.backend.backend()}, by KERAS_BACKEND or in "
+            "keras.json: set KERAS_BACKEND=tensorflow; runs of all backends can be exported so"
+        )
     _refuse_other_input(model)
     _need("onnx", "tf2onnx", "onnxruntime") if to == "onnx" else _need("ai_edge_litert")
     with tempfile.TemporaryDirectory() as folder:

@@ -94,3 +94,7 @@ def import_backend():
         backend = importlib.import_module(name)
     if name == "tensorflow":
         backend.get_logger().setLevel("ERROR")  # it warns of retracing whenever several models are used
+        return
+    with contextlib.suppress(ImportError):
+        # Keras imports it, where it is, under any backend when it first saves or copies a layer.
+        importlib.import_module("tensorflow")
