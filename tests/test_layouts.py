@@ -470,8 +470,10 @@ def test_names_that_leave_no_face_are_what_is_wrong(some, tmp_path, names):
 
 def test_names_for_folders_that_have_some_are_refused(some, tmp_path):
     folder = laid(named(some, usual), tmp_path / "x")
-    with pytest.raises(ValueError, match="names its emotions itself"):
-        load_faces(folder, names=EMOTIONS)
+    some.save(tmp_path / "saved.npz")
+    for path in (folder, tmp_path / "saved.npz", "sample"):
+        with pytest.raises(ValueError, match="names its emotions itself"):
+            load_faces(path, names=EMOTIONS)
 
 
 def test_fer2013s_own_faces_tell_what_their_numbers_mean(real_archive, tmp_path):

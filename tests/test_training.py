@@ -336,6 +336,13 @@ def test_private_test_is_touched_only_on_purpose_and_then_recorded(few, tmp_path
     assert run.provenance["selected_on"] == "PrivateTest"
 
 
+@pytest.mark.parametrize("same", [0, 90])
+def test_where_all_faces_are_twins_there_is_nothing_to_learn_from(few, same):
+    alike = replace(few, images=np.full_like(few.images, same))
+    with pytest.raises(ValueError, match="Training faces of .* have a twin.*nothing is left"):
+        loop.choose_faces(alike, without_twins=True)
+
+
 def test_twins_of_fer2013s_test_faces_are_known_without_them(real_archive):
     real = load_faces(real_archive)
     for here in (real.training, real.training.join(real.public_test), real[real.usage != "PublicTest"]):

@@ -16,6 +16,7 @@ from fer_kit.data.files.reading import read_dataset
 from fer_kit.data.files.votes import with_votes
 from fer_kit.data.loading import load_faces
 from fer_kit.data.usages import give_back, hold_out
+from fer_kit.tools.cli import main
 from fer_kit.training.batches import one_hot
 
 
@@ -173,6 +174,26 @@ def test_votes_for_pictures_need_their_names_or_the_csv(voted, tmp_path):
     (tmp_path / "fer2013.csv").unlink()
     with pytest.raises(ValueError, match="order of fer2013.csv.*put fer2013.csv beside it"):
         load_faces(tmp_path / "other", votes=votes)
+
+
+def test_soft_labels_need_votes_and_votes_a_file(voted, tmp_path, capsys):
+    with pytest.raises(ValueError, match="soft=True is of use with votes=path alone"):
+        load_faces("sample", soft=True)
+    train = [
+        "train",
+        "kit-small",
+        "--recipe",
+        "kit-small",
+        "--data",
+        "sample",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert main([*train, "--soft"]) == 2
+    assert "--soft is of use with --votes FILE alone" in capsys.readouterr().err
+    for path in (tmp_path / "gone.csv", tmp_path):
+        with pytest.raises(FileNotFoundError, match="no table of votes at .*fer2013new.csv"):
+            load_faces("sample", votes=path)
 
 
 def test_votes_of_other_faces_are_refused(voted, tmp_path):

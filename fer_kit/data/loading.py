@@ -47,7 +47,7 @@ def load_faces(
             default nothing; where `path` is None a tenth, and it is said. 0 holds out nothing.
         votes: the path of FER+'s `fer2013new.csv`, or of a table like it (for the built-in sample
             `data.sample.draw_votes` makes one): labels are then what most of ten people chose.
-        soft: with `votes`, also learn from the shares of the votes: they become the `targets`.
+        soft: only with `votes`: also learn from the shares of the votes: they become the `targets`.
         cache: read an archive or a table once, and later take it from the cache folder.
 
     Returns:
@@ -63,7 +63,10 @@ def load_faces(
     if chatty and path is not None and path.is_dir() and not reading.may_hold_dataset(path):
         path = None
     drawn = path is None or str(path) == "sample"
-    faces = draw_sample() if drawn else _open(path, names, cache)
+    if soft and votes is None:
+        by = by_door("soft=True is of use with votes=path", "--soft is of use with --votes FILE")
+        raise ValueError(f"{by} alone: one label a face has no shares")
+    faces = _as_named(draw_sample(), names) if drawn else _open(path, names, cache)
     if votes is not None:
         faces = with_votes(faces, votes, soft)
     faces = _complete(faces, allow_missing)
@@ -117,7 +120,7 @@ def _open(path, names, cache):
 def _read(path, names, cache):
     """Return the faces at a path, from the cache where they were read before."""
     if path.suffix.lower() == ".npz" and reading.is_saved(path):
-        return FaceSet.load(path)
+        return _as_named(FaceSet.load(path), names)
     stored = _cache_file(path, names) if cache and path.is_file() else None
     if stored and stored.exists():
         with contextlib.suppress(ValueError):  # a damaged cache is made anew
@@ -126,6 +129,11 @@ def _read(path, names, cache):
     if stored:
         _store(faces, stored)
     return faces
+
+
+def _as_named(faces, names):
+    """Return faces that have their names; `names` beside them are refused, as for any other dataset."""
+    return faces if names is None else name_emotions(faces, names)
 
 
 def _complete(faces, allow_missing):

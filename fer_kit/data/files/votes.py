@@ -65,6 +65,11 @@ def with_votes(faces, path, soft=False):
 
 
 def _read(path):
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no table of votes at {path}; give the path of FER+'s fer2013new.csv, from "
+            "github.com/microsoft/FERPlus"
+        )
     try:
         table = pd.read_csv(path)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
