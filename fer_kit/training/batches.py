@@ -38,8 +38,8 @@ def choose_faces(faces, validation=None, without_twins=False):
             )
         if not kept.any():
             raise ValueError(
-                f"all {len(kept):,} Training faces of {faces.source or 'the data'} have a twin, equal in every "
-                "pixel, among the others, and this recipe leaves such faces out: nothing is left to learn from"
+                f"all {len(kept):,} Training faces of {faces.source or 'the data'} have a twin among the "
+                "others, and this recipe leaves such faces out: nothing is left to learn from"
             )
         learned = learned[kept]
         print(f"{(~kept).sum():,} Training faces with a twin among the others are left out")
