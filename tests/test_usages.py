@@ -179,16 +179,7 @@ def test_votes_for_pictures_need_their_names_or_the_csv(voted, tmp_path):
 def test_soft_labels_need_votes_and_votes_a_file(voted, tmp_path, capsys):
     with pytest.raises(ValueError, match="soft=True is of use with votes=path alone"):
         load_faces("sample", soft=True)
-    train = [
-        "train",
-        "kit-small",
-        "--recipe",
-        "kit-small",
-        "--data",
-        "sample",
-        "--out",
-        str(tmp_path / "run"),
-    ]
+    train = f"train kit-small --recipe kit-small --data sample --out {tmp_path}/run".split()
     assert main([*train, "--soft"]) == 2
     assert "--soft is of use with --votes FILE alone" in capsys.readouterr().err
     for path in (tmp_path / "gone.csv", tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 from fer_kit.data.emotions import USAGES
 from fer_kit.data.faceset import SIZE, FaceSet, Note
 from fer_kit.data.files.layout import known_usages, usage_of
-from fer_kit.data.files.pictures import read_faces, to_face, to_uint8
+from fer_kit.data.files.pictures import NO_NUMBERS, notes_on, read_faces, to_face, to_uint8
 from fer_kit.runtime.extras import how_to_install
 
 IMAGE_COLUMNS = ("image", "images", "img", "pixels", "picture", "face")
@@ -261,22 +261,14 @@ def _pixels(values, rows):
     name = rows[0].rpartition(" row ")[0] if rows else "an array"
     values = _squares(values, name)
     readable = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
-    unreadable = "has pixels that are no numbers (NaN or infinity)"
-    if len(values) and not readable.any():
-        raise ValueError(f"{name} has no readable picture among {len(values):,}: each {unreadable}")
     values, word = to_uint8(values[readable])
     images = np.zeros((len(readable), SIZE, SIZE), np.uint8)
     done = Counter({word: len(values)} if word else {})
     for k, value in zip(np.flatnonzero(readable), values, strict=True):
         images[k], more = to_face(value)
         done.update(more)
-    told = [f"{n:,} images were {what}, converted to grey {SIZE}x{SIZE}" for what, n in done.items()]
-    notes = [Note("converted", text) for text in told]
-    if not readable.all():
-        first = rows[np.argmin(readable)]
-        text = f"{(~readable).sum():,} unreadable images left out, the first is {first}: it {unreadable}"
-        notes.append(Note("left out", text))
-    return images, readable, notes
+    unreadable = dict.fromkeys(np.flatnonzero(~readable), NO_NUMBERS)
+    return images, readable, notes_on(name, rows, done, unreadable)
 
 
 def _faces(images, words, usages, rows, notes):

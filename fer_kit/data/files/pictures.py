@@ -28,6 +28,8 @@ DEPTHS = range(8, 34, 2)
 """Bits that whole numbers may have. Those that fit fewer of them than their type has are scaled as those: a
 12-bit picture in a 16-bit file would be nearly black otherwise. A signed type has one bit less."""
 
+NO_NUMBERS = "has pixels that are no numbers (NaN or infinity)"
+
 _ORIENTATION = 0x112  # the EXIF tag
 _TURNS = {
     2: lambda image: image[:, ::-1],
@@ -81,7 +83,7 @@ def to_uint8(values):
     dtype = values.dtype
     values = values.astype(np.float64)
     if not np.isfinite(values).all():
-        raise ValueError("has pixels that are no numbers (NaN or infinity)")
+        raise ValueError(NO_NUMBERS)
     low = values.min(initial=np.inf)
     high = values.max(initial=-np.inf)
     start, end = _range(low, high, dtype)
@@ -133,7 +135,8 @@ def read_faces(files, names):
         converted = sum(pool.map(decode, range(0, len(names), CHUNK)), Counter())
     readable = np.ones(len(names), bool)
     readable[list(unreadable)] = False
-    return images, readable, _notes(files, names, converted, dict(sorted(unreadable.items())))
+    where = getattr(files, "where", "the dataset")
+    return images, readable, notes_on(where, names, converted, dict(sorted(unreadable.items())))
 
 
 def _batches(files, names, start, unreadable):
@@ -302,11 +305,14 @@ def _range(low, high, dtype):
     return low, high
 
 
-def _notes(files, names, converted, unreadable):
+def notes_on(where, names, converted, unreadable):
+    """Return `Note`s on what was `converted`, {words: count}, and what is `unreadable`, {row of names: why}.
+
+    Raises ValueError, naming the first, when nothing is readable.
+    """
     if unreadable:
         first, why = next(iter(unreadable.items()))
         if len(unreadable) == len(names):
-            where = getattr(files, "where", "the dataset")
             raise ValueError(
                 f"{where} has no readable picture among {len(names):,}: the first, {names[first]}, {why}"
             )

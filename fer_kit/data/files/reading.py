@@ -267,7 +267,7 @@ def _no_dataset(path, kind):
         advice = "" if kind in USELESS - {"empty"} else "; download it again"  # whose words say what to do
         return f"{path} is not a complete zip archive but {in_words(kind)}{advice}"
     if path.suffix.lower() == ".csv" and kind in ("text", "empty"):
-        read_csv(path)
+        read_csv(path)  # says what is wrong with it
     return (
         f"{path} is no dataset: expected a folder, an archive (.zip, .tar.gz), a .csv or .parquet table, "
         f".npz or .npy arrays; this is {in_words(kind)}"
