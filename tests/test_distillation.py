@@ -26,7 +26,7 @@ def test_several_teachers_are_told_as_their_mean(few):
     teachers = [small_model(plain=True), small_model(plain=True)]
     apart = [distillation.targets(few, [teacher], 0.7) for teacher in teachers]
     np.testing.assert_allclose(distillation.targets(few, teachers, 0.7), sum(apart) / 2, atol=1e-6)
-    opened = distillation.open_teachers(tuple(teachers), TAUGHT, few.names)
+    opened = distillation.open_teachers(tuple(teachers), TAUGHT, few)
     assert opened == teachers
     assert distillation.in_words(opened) == " + ".join(distillation.in_words([one]) for one in teachers)
 
@@ -40,6 +40,21 @@ def test_a_student_learns_from_its_teacher_and_the_record_names_it(few, tmp_path
     assert not np.array_equal(run.predictions["probabilities"], alone.predictions["probabilities"])
     with pytest.raises(ValueError, match="teacher was small, weights"):
         fit(few, tmp_path / "run", TAUGHT, teacher=small_model(plain=True))
+
+
+def test_a_teacher_whose_answers_are_no_probabilities_teaches_nobody(few, tmp_path):
+    import keras
+    from keras import layers
+
+    good = small_model(plain=True)
+    broken = small_model(plain=True)
+    broken.set_weights([np.full_like(weight, np.nan) for weight in broken.get_weights()])
+    logits = keras.Model(good.inputs, layers.Rescaling(3.0, -1.0)(good.outputs[0]), name="logits")
+    independent = keras.Model(good.inputs, layers.Activation("sigmoid")(good.outputs[0]), name="sigmoid")
+    for teacher, why in ((broken, "NaN"), (logits, "add up to 1"), ([good, independent], "add up to 1")):
+        with pytest.raises(ValueError, match=why):
+            fit(few, tmp_path / "run", TAUGHT, teacher=teacher)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_teacher_without_use_and_a_recipe_without_teacher(few, tmp_path):

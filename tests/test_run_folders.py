@@ -13,6 +13,9 @@ from fer_kit.evaluation import scoring
 from fer_kit.evaluation.scores import recorded_scores
 from fer_kit.evaluation.scoring import evaluate
 from fer_kit.models.layers import weights_digest
+from fer_kit.models.portable import copy_portable
+from fer_kit.runtime.files import digest_of, write_json
+from fer_kit.training import parts
 from fer_kit.training.records import Run, emotions_of, open_model
 
 SHORT = replace(QUICK, epochs=2)
@@ -242,6 +245,9 @@ def test_any_order_of_scorings_leaves_the_strict_one_right(
 def test_a_score_of_an_interrupted_run_does_not_outlive_its_weights(interrupted, whole, tmp_path):
     shutil.copytree(interrupted.folder, tmp_path / "run")
     early = evaluate(tmp_path / "run", whole, "PrivateTest")
+    assert "its training has not finished: interrupted after epoch 1 of 2" in repr(early)
+    assert early.as_json()["unfinished"] == "interrupted after epoch 1 of 2"
+    assert "unfinished" not in Run(tmp_path / "run").score()
     assert Run(tmp_path / "run").score("PrivateTest")["accuracy"] == early.accuracy
     run = fit(whole, tmp_path / "run", replace(SHORT, learning_rate=1e-3), model=small_model(plain=True))
     score = run.score("PrivateTest")
@@ -252,6 +258,24 @@ def test_a_score_of_an_interrupted_run_does_not_outlive_its_weights(interrupted,
         with pytest.warns(UserWarning, match="scored 2 times"):
             late = evaluate(run, whole, "PrivateTest")
         assert run.score("PrivateTest")["accuracy"] == late.accuracy
+
+
+def test_the_predictions_kept_are_those_of_the_score(few, whole, tmp_path):
+    run = fit(few, tmp_path / "run", SHORT, model=small_model(plain=True), epochs=1)
+    private = whole.private_test
+    evaluate(run, whole, "all")
+    assert run.score() is None and run.private_predictions is None
+    part = evaluate(run, few.join(private[:17]), "PrivateTest")
+    assert run.score()["accuracy"] == part.accuracy and recorded_scores(run, "PrivateTest").faces == 17
+    evaluate(run, whole, "PrivateTest")  # whose faces are all of PrivateTest? This record does not know
+    assert run.score() is None and run.private_predictions is None
+    with pytest.raises(ValueError, match="no PrivateTest score"):
+        recorded_scores(run, "PrivateTest")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(parts.OFFICIAL, "PrivateTest", private.fingerprint)
+        official = evaluate(run, whole, "PrivateTest")
+        assert run.score()["accuracy"] == official.accuracy
+        assert recorded_scores(run, "PrivateTest").faces == len(private)
 
 
 # ---- what a model is ----
@@ -296,9 +320,53 @@ def own(whole, tmp_path_factory):
     return fit(whole, tmp_path_factory.mktemp("own") / "run", SHORT, model=another(), epochs=1).folder
 
 
-def test_a_run_without_the_new_facts_opens_and_says_so(own, whole, tmp_path):
-    from fer_kit.runtime.files import write_json
+OWN_LAYER = """
+import keras
 
+@keras.saving.register_keras_serializable("theirs")
+class Own(keras.layers.Layer):
+    def call(self, faces):
+        return {body}
+
+    def compute_output_shape(self, shape):
+        return shape
+
+@keras.saving.register_keras_serializable("theirs")
+def squash(values):
+    return {end}
+"""
+
+
+def with_own_code(body="keras.ops.cast(faces, 'float32') / 255", end="keras.ops.softmax(values)"):
+    """A network with a layer and an activation of one's own, as somebody writes them in a notebook."""
+    import keras
+
+    names = {"__name__": "notebook"}
+    exec(OWN_LAYER.format(body=body, end=end), names)
+    faces = keras.Input((48, 48, 1), dtype="uint8")
+    x = keras.layers.Flatten()(keras.layers.MaxPooling2D(8)(names["Own"](dtype="float32")(faces)))
+    return keras.Model(faces, keras.layers.Dense(7, activation=names["squash"])(x), name="own")
+
+
+@pytest.mark.parametrize(
+    "change", [{"body": "keras.ops.cast(faces, 'float32') / 127"}, {"end": "keras.ops.softmax(2 * values)"}]
+)
+def test_layers_of_ones_own_are_what_their_code_is(few, tmp_path, change):
+    first = fit(few, tmp_path / "run", SHORT, model=with_own_code(), epochs=1)
+    assert fit(few, first.folder, SHORT, model=with_own_code(), epochs=1).weights == first.weights
+    with pytest.raises(ValueError, match="holds another run: variant code was"):
+        fit(few, first.folder, SHORT, model=with_own_code(**change), epochs=1)
+    config = first.config
+    del config["variant"]["code"]
+    provenance = first.provenance | {"config": digest_of(config)}
+    write_json(first.folder / "config.json", config)
+    write_json(first.folder / "provenance.json", provenance)
+    first.write_metrics(first.metrics | {"files": {}})
+    with pytest.warns(UserWarning, match="does not record the code of the layers of its own that own has"):
+        fit(few, first.folder, SHORT, model=with_own_code(), epochs=1)
+
+
+def test_a_run_without_the_new_facts_opens_and_says_so(own, whole, tmp_path):
     shutil.copytree(own, tmp_path / "old")
     run = Run(tmp_path / "old")
     config = run.config
@@ -330,6 +398,11 @@ def test_a_run_that_saw_private_test_is_no_teacher_no_record_and_not_selected(wh
     for teacher in (run, run.folder, run.folder / "best.keras"):
         with pytest.raises(ValueError, match="the teacher small was selected on PrivateTest"):
             fit(whole, tmp_path / "pupil", taught, teacher=teacher)
+    shutil.copytree(run.folder, tmp_path / "older")
+    copy_portable(run.folder / "best.keras", tmp_path / "older" / "best.keras", {})  # says nothing of itself
+    assert "was selected on PrivateTest" in repr(evaluate(tmp_path / "older" / "best.keras", whole))
+    with pytest.raises(ValueError, match="the teacher small was selected on PrivateTest"):
+        fit(whole, tmp_path / "pupil", taught, teacher=tmp_path / "older" / "best.keras")
     with pytest.raises(ValueError, match="was selected on PrivateTest"):
         keep(run, "kept", tmp_path / "records")
     with pytest.raises(ValueError, match="was selected on PrivateTest"):

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.plots import tuning as tuning_plots
+from fer_kit.runtime.code import code_digest
 from fer_kit.runtime.seeds import seeded
 from fer_kit.studies import tuning
 from fer_kit.studies.tuning import results, study
@@ -335,8 +336,29 @@ def test_comments_and_spacing_do_not_change_a_function(tmp_path, monkeypatch):
     fingerprints = []
     for number, body in enumerate(("return 1", "# a comment\n\n    return   1", "return 2")):
         (tmp_path / f"light{number}.py").write_text(f"def light(emotions):\n    {body}\n")
-        fingerprints.append(study.fingerprint(importlib.import_module(f"light{number}").light))
+        fingerprints.append(code_digest(importlib.import_module(f"light{number}").light))
     assert fingerprints[0] == fingerprints[1] != fingerprints[2]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [lambda text: text.replace("\n1,", "\n2,"), lambda text: text[:-9] + "x\n", lambda text: "[1]"],
+    ids=["a gap", "no number", "no table"],
+)
+def test_the_damaged_curve_of_a_trial_blocks_no_other(gridded, harm):
+    whole = tuning.table(gridded)
+    path = gridded / "trial-0001" / "history.csv"
+    path.write_text(harm(path.read_text()))
+    with pytest.warns(UserWarning, match="the epochs of trial 1: .*history.csv is damaged"):
+        table = tuning.table(gridded)
+    assert table.accuracy.equals(whole.accuracy) and table.epochs[1] == 0
+    with pytest.warns(UserWarning, match="the epochs of trial 1"):
+        assert set(tuning.curves(gridded).trial) == set(whole.index) - {1}
+
+
+def test_a_function_without_a_name_can_be_tuned(few, tmp_path):
+    trials = tuning.grid(lambda emotions: toy(emotions, 0.1), few, QUICK, {"batch_size": [64]}, tmp_path)
+    assert trials.state.tolist() == ["finished"]
 
 
 def test_a_damaged_or_lost_database_is_named(few, gridded):

@@ -44,9 +44,11 @@ class Scores:
         free = self.accuracy_twin_free
         free = "" if free is None else f", twin-free {free:.2%}"
         leak = f"; the model {self.about['leak']}" if self.about.get("leak") else ""
+        unfinished = self.about.get("unfinished")
+        unfinished = f"; its training has not finished: {unfinished}" if unfinished else ""
         return (
             f"accuracy {self.accuracy:.2%} [{low:.1%}, {high:.1%}]{free}, macro-F1 {self.macro_f1:.3f} "
-            f"on {which} faces of {self.scored.source or 'memory'}{leak}"
+            f"on {which} faces of {self.scored.source or 'memory'}{leak}{unfinished}"
         )
 
     @property
@@ -121,7 +123,8 @@ class Scores:
 
         Also what they are numbers of: `dataset` and its fingerprint, `usage`, `private_test` how many of the
         faces are PrivateTest, `augment`, `weights` the digest of the model's weights, `twins_from` the
-        fingerprint of the faces that twins were looked for in, and `leak` what the model saw of PrivateTest.
+        fingerprint of the faces that twins were looked for in, `leak` what the model saw of PrivateTest, and
+        `unfinished` how far the training of a run came that is not complete.
         """
         table = self.per_emotion.astype(object).where(self.per_emotion.notna(), None)
         return {

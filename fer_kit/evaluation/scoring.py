@@ -12,7 +12,7 @@ from fer_kit.models.contract import check_from_elsewhere, check_names
 from fer_kit.models.layers import weights_digest
 from fer_kit.runtime.names import by_door
 from fer_kit.training.batches import plain_faces
-from fer_kit.training.parts import is_plain, write_predictions
+from fer_kit.training.parts import is_plain, score_name, write_predictions
 from fer_kit.training.records import emotions_of, open_model
 
 SHIFT = 2
@@ -58,6 +58,8 @@ def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None
     about = {"weights": weights_digest(network)}
     if leak := getattr(network, "about", {}).get("leak"):
         about["leak"] = leak
+    if run is not None and not run.finished:
+        about["unfinished"] = _how_far(run)
     if twins_from is None and usage in ("PublicTest", "PrivateTest") and (faces.usage == "Training").any():
         twins_from = faces.training
     twins = None
@@ -109,7 +111,8 @@ def record_private_score(run, scores):
     was selected there or learned from it.
     """
     numbers = scores.as_json()
-    if is_plain(numbers, run.provenance, run.weights, "PrivateTest"):
+    known = run.metrics["scores"] | {score_name(numbers): numbers}
+    if is_plain(numbers, known, run.provenance, run.weights, "PrivateTest"):
         _keep_predictions(run, scores)
     run.add_score(numbers)
     if leak := numbers.get("leak"):
@@ -119,6 +122,12 @@ def record_private_score(run, scores):
         warnings.warn(
             f"{run.folder}: PrivateTest was scored {times} times; report the plain score alone", stacklevel=3
         )
+
+
+def _how_far(run):
+    """How far the training of a `Run` came, in words."""
+    epochs = run.config["recipe"]["epochs"]
+    return f"{run.metrics['status']} after epoch {len(run.history)} of {epochs}"
 
 
 def _keep_predictions(run, scores):
@@ -131,7 +140,7 @@ def _keep_predictions(run, scores):
     path = run.folder / "private.npz"
     path.unlink(missing_ok=True)
     run.write_metrics(run.metrics, changed=[path.name])  # killed before the next line, it is as if never kept
-    about = {"weights": np.array(scores.about["weights"])}
+    about = {"weights": np.array(scores.about["weights"]), "of_faces": np.array(scores.scored.fingerprint)}
     if twins_known:
         about["twins"] = scores.twins
     write_predictions(path, scores.scored, scores.predictions, **about)

@@ -3,10 +3,12 @@
 import hashlib
 import json
 import re
+import sys
 
 import keras
 
 from fer_kit.models.portable import without_newer
+from fer_kit.runtime.code import code_digest, is_own
 from fer_kit.runtime.names import unknown
 
 
@@ -57,6 +59,35 @@ def configuration_digest(model):
     text = json.dumps(_renamed(config, {}), sort_keys=True, default=str)
     frozen = [layer for layer in all_layers(model) if layer.weights and not layer.trainable]
     return _digest([text.encode(), *(weight.tobytes() for layer in frozen for weight in layer.get_weights())])
+
+
+def own_code_digest(model):
+    """Return 16 hexadecimal digits that change with the code of a model's own layers and functions.
+
+    A configuration names them, and keeps nothing of what they do. The digest is "" where all are Keras' own.
+    """
+    config = keras.Model(model.inputs, model.outputs, name="model").get_config()
+    own = {name: code_digest(thing) for name, thing in _named(config) if is_own(thing)}
+    return _digest([json.dumps(own, sort_keys=True).encode()]) if own else ""
+
+
+def _named(node):
+    """Yield (name, class or function) of all that a configuration names by what it is registered as."""
+    if isinstance(node, dict):
+        is_function = node.get("class_name") == "function"
+        name = node.get("config" if is_function else "registered_name")
+        if isinstance(name, str) and (thing := _find(node, name)) is not None:
+            yield name, thing
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for item in node:
+            yield from _named(item)
+
+
+def _find(node, name):
+    """The class or function that a configuration names; one that is not registered lies in its module."""
+    known = keras.saving.get_registered_object(name)
+    return known or getattr(sys.modules.get(node.get("module")), str(node.get("class_name")), None)
 
 
 def _renamed(node, names):

@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 
 from fer_kit.reports import FIGURE_TYPE, REPORTED, RESULT_TYPE
-from fer_kit.training import records
+from fer_kit.runtime.versions import versions
 
 TEMPLATE = Path(__file__).with_name("page.html")
 
@@ -81,7 +81,7 @@ def render(rows, pictures, results, setting, seconds):
         reported=REPORTED,
         setting=setting,
         warning=warning(setting),
-        versions=versions(),
+        versions=versions_in_words(),
         duration=duration,
         seconds=seconds,
     )
@@ -97,9 +97,9 @@ def warning(setting):
     return " ".join([*reasons, "The numbers below mean nothing beside the reports'."]) if reasons else ""
 
 
-def versions():
+def versions_in_words():
     """Return the versions of Python and of the packages that decide a result, as text."""
-    return ", ".join([f"Python {platform.python_version()}", *map(" ".join, records.versions().items())])
+    return ", ".join([f"Python {platform.python_version()}", *map(" ".join, versions().items())])
 
 
 def duration(seconds):

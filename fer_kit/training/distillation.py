@@ -5,22 +5,23 @@ from pathlib import Path
 import numpy as np
 
 from fer_kit.data.emotions import emotion_of
+from fer_kit.models.contract import check_probabilities, is_built_here, refuse_other_range
 from fer_kit.models.layers import weights_digest
 from fer_kit.runtime.names import by_door
 from fer_kit.training.batches import one_hot
 from fer_kit.training.records import emotions_of, open_model
 
 
-def open_teachers(teacher, recipe, names):
+def open_teachers(teacher, recipe, faces):
     """Return the teachers as a list of Keras models, empty for None.
 
-    `teacher` is a model, anything that `records.open_model` opens, or a list or tuple of them; `names` are
-    the emotions of the faces. Raises ValueError when there is a teacher but the `Recipe` has none, or the
-    reverse, when a teacher's outputs stand for other emotions or another order of them, and when it learned
-    or was selected on PrivateTest.
+    `teacher` is a model, anything that `records.open_model` opens, or a list or tuple of them; `faces` are
+    those to learn from. Raises ValueError when there is a teacher but the `Recipe` has none, or the reverse,
+    when a teacher's outputs stand for other emotions or another order of them, are no probabilities, or are
+    right for other pixels than 0 to 255, and when it learned or was selected on PrivateTest.
     """
     several = teacher if isinstance(teacher, (list, tuple)) else [teacher]
-    teachers = [_open(one, names) for one in several if one is not None]
+    teachers = [_open(one, faces) for one in several if one is not None]
     if bool(recipe.teacher) != bool(teachers):
         option = by_door("teacher=", "--teacher")
         problem = f"needs a teacher: pass {option}, a network" if recipe.teacher else "has no teacher"
@@ -28,8 +29,9 @@ def open_teachers(teacher, recipe, names):
     return teachers
 
 
-def _open(teacher, names):
-    network, _ = open_model(teacher)
+def _open(teacher, faces):
+    network, run = open_model(teacher)
+    names = faces.names
     said = emotions_of(teacher, network)
     if said is None and isinstance(teacher, (str, Path)):
         raise ValueError(
@@ -51,6 +53,9 @@ def _open(teacher, names):
             f"the teacher {network.name} {leak}: its pupil would learn from the test faces. Give a teacher "
             "that did not see them"
         )
+    check_probabilities(network, faces.x[:8])
+    if run is None and not is_built_here(network):
+        refuse_other_range(network, faces)
     return network
 
 

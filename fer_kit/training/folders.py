@@ -13,6 +13,12 @@ from fer_kit.training.records import Run
 WRITTEN = (*parts.SMALL, "best.keras", "state.npz", "head.keras")
 """All that training writes into the folder of a run, and so all that it may replace there."""
 
+OF_OWN_NETWORKS = {
+    "configuration": "of what {} was built, only its name and number of parameters",
+    "code": "the code of the layers of its own that {} has",
+}
+"""What a record says of a network of one's own, and how to say that one of an older version does not."""
+
 
 def begin(folder, config, retrain=False):
     """Return the `Run` in `folder`, in which `config` is written if the folder is new or for `retrain`.
@@ -59,14 +65,15 @@ def begin(folder, config, retrain=False):
 def _differing(run, config):
     """Return how the config of a run differs from another, in words."""
     known = run.config
-    built_of = config.get("variant", {}).get("configuration")
-    if built_of and "configuration" not in known.get("variant", {}):
-        warnings.warn(
-            f"{run.folder} does not record of what {config['model']} was built, only its name and number of "
-            "parameters: that it is the same network is not checked",
-            stacklevel=4,
-        )
-        known["variant"]["configuration"] = built_of
+    for name, lacking in OF_OWN_NETWORKS.items():
+        digest = config.get("variant", {}).get(name)
+        if digest and name not in known.get("variant", {}):
+            warnings.warn(
+                f"{run.folder} does not record {lacking.format(config['model'])}: that it is the same "
+                "network is not checked",
+                stacklevel=4,
+            )
+            known["variant"][name] = digest
     return differences(known, config)
 
 

@@ -12,7 +12,7 @@ from fer_kit.data.augment import class_weights
 from fer_kit.models import zoo
 from fer_kit.models.catalogue import find_architecture
 from fer_kit.models.contract import check
-from fer_kit.models.layers import configuration_digest, precision_of, weights_digest
+from fer_kit.models.layers import configuration_digest, own_code_digest, precision_of, weights_digest
 from fer_kit.runtime import settings
 from fer_kit.runtime.devices import (
     choose_precision,
@@ -26,6 +26,7 @@ from fer_kit.runtime.files import digest_of, replacing, write_sealed
 from fer_kit.runtime.locks import locked
 from fer_kit.runtime.names import by_door, check_options, keywords
 from fer_kit.runtime.seeds import seeded
+from fer_kit.runtime.versions import now, versions
 from fer_kit.training import distillation, folders, parts, records
 from fer_kit.training.batches import (
     Batches,
@@ -107,7 +108,7 @@ def fit(
         recipe = replace(recipe, epochs=epochs)
     learned, selecting = choose_faces(faces, validation, recipe.without_twins)
     with seeded(seed):  # a model that is loaded draws seeds for its layers
-        teachers = distillation.open_teachers(teacher, recipe, learned.names)
+        teachers = distillation.open_teachers(teacher, recipe, learned)
     if not isinstance(model, str) and (retrain or not records.Run(out).finished):
         _check_own(model, learned, precision, seed)
     config = _config(model, about or variant, recipe, learned, selecting, seed, teachers)
@@ -166,8 +167,9 @@ def _check_own(model, learned, precision, seed):
 def _config(model, variant, recipe, learned, selecting, seed, teachers=()):
     named = isinstance(model, str)
     if not named:
-        built_of = configuration_digest(model)
-        variant = {"parameters": model.count_params(), "configuration": built_of, **variant}
+        built_of = {"configuration": configuration_digest(model), "code": own_code_digest(model)}
+        built_of = {name: digest for name, digest in built_of.items() if digest}
+        variant = {"parameters": model.count_params(), **built_of, **variant}
     config = {
         "model": model if named else model.name,
         "variant": variant,
@@ -219,7 +221,7 @@ def _write_provenance(run, model, faces, learned, selecting, seed, teachers):
         "device": describe(),
         "precision": precision_of(model),
         "backend": keras.backend.backend(),
-        "versions": records.versions(),
+        "versions": versions(),
     }
     before = _provenance_before(run)
     done = len(run.history)
@@ -236,7 +238,7 @@ def _write_provenance(run, model, faces, learned, selecting, seed, teachers):
         "emotions": list(learned.names),
         "seed": seed,
         **made_with,
-        "started": before.get("started", records.now()),
+        "started": before.get("started", now()),
         "resumed_after": [*before.get("resumed_after", []), done] if before or done else [],
     }
     if teachers:
@@ -247,7 +249,7 @@ def _write_provenance(run, model, faces, learned, selecting, seed, teachers):
 def _resumed(before, made_with, done):
     """Return the provenance of a run that resumes after `done` epochs, with what it is made with from now."""
     changed = {name: value for name, value in made_with.items() if before.get(name) != value}
-    resumed = [*before.get("resumed", []), {"after": done, "at": records.now(), **changed}]
+    resumed = [*before.get("resumed", []), {"after": done, "at": now(), **changed}]
     return before | {"resumed_after": [*before.get("resumed_after", []), done], "resumed": resumed}
 
 
@@ -342,7 +344,7 @@ def _end(run, status, scores=(), weights=None):
     metrics = run.metrics
     weights = weights or run.weights
     kept = {n: s for n, s in metrics["scores"].items() if s.get("weights") in (None, weights)}
-    ended = {"status": status, "ended": records.now(), "best_epoch": run.best_epoch, "weights": weights}
+    ended = {"status": status, "ended": now(), "best_epoch": run.best_epoch, "weights": weights}
     changed = metrics.get("files", {})
     run.write_metrics(dict(metrics) | ended | {"scores": kept | dict(scores)}, changed)
 

@@ -82,7 +82,7 @@ def read_history(path, epochs=None):
         return pd.DataFrame(columns=list(COLUMNS), index=pd.Index([], name="epoch"))
     try:
         history = pd.read_csv(path, index_col="epoch")
-    except (ValueError, IsADirectoryError) as error:  # pandas' own are ValueErrors
+    except Exception as error:  # of what is no table pandas says ValueError, TypeError and more
         raise ValueError(f"{path} is damaged ({error}); {advice()}") from error
     history = history if epochs is None else history.iloc[:epochs]
     for row, epoch in enumerate(history.index, 1):
@@ -134,6 +134,18 @@ def read_predictions(path):
     return arrays
 
 
+def read_private(path, weights, score):
+    """Return what private.npz holds, None unless it belongs to these weights and this score, a dict or None.
+
+    Files of older versions do not say of which weights and faces they are.
+    """
+    stored = read_predictions(path)
+    of_weights = str(stored.pop("weights", weights))
+    of_faces = stored.pop("of_faces", None)
+    same = of_faces is None or bool(score) and str(of_faces) == _fingerprint(score)
+    return stored if same and of_weights == str(weights) else None
+
+
 def write_predictions(path, faces, probabilities, **more):
     """Write probabilities (N, K) of `faces` with their labels, usages and file names, all or nothing.
 
@@ -165,8 +177,8 @@ def plain_score(scores, provenance, weights, usage):
 
     `scores` are those of metrics.json, `weights` the digest of the run's weights, None when it is not known.
     """
-    found = [numbers for name, numbers in scores.items() if numbers.get("usage", name) == usage]
-    found = [numbers for numbers in found if is_plain(numbers, provenance, weights, usage, found)]
+    of_usage = _of_usage(scores, usage)
+    found = [numbers for numbers in of_usage if _is_plain(numbers, provenance, weights, usage, of_usage)]
     training = provenance.get("usages", {}).get("Training", {}).get("fingerprint")
     found.sort(key=lambda numbers: not _knows_twins(numbers, training))
     best = found[0] if found else None
@@ -179,14 +191,24 @@ def _knows_twins(numbers, training):
     return there and numbers.get("twins_from", training) == training
 
 
-def is_plain(numbers, provenance, weights, usage, among=()):
-    """Return whether a score, a dict, is on all faces of a usage as they are, and by these weights.
+def is_plain(numbers, scores, provenance, weights, usage):
+    """Return whether a score, a dict and one of `scores`, is one that `plain_score` may return."""
+    of_usage = _of_usage(scores, usage)
+    return numbers.get("usage") == usage and _is_plain(numbers, provenance, weights, usage, of_usage)
 
-    Records of older versions do not say which faces a usage had. Of the scores `among` which it stands, the
-    one on FER-2013's own test faces is then taken, or the only one.
+
+def _of_usage(scores, usage):
+    return [numbers for name, numbers in scores.items() if numbers.get("usage", name) == usage]
+
+
+def _is_plain(numbers, provenance, weights, usage, of_usage):
+    """Whether a score is on all faces of a usage as they are, and by these weights.
+
+    A record does not say which faces a usage had that was not in the run's dataset, and of older versions
+    none does. Of the scores `of_usage` the one on FER-2013's own test faces is then taken, or the only one.
     """
     faces = provenance.get("usages", {}).get(usage, {}).get("fingerprint")
-    faces = faces or _likeliest(among or [numbers], usage)
+    faces = faces or _likeliest(of_usage, usage)
     changed = numbers.get("augment") or numbers.get("left_out")
     of_these = weights is None or numbers.get("weights", weights) == weights
     return "accuracy" in numbers and not changed and of_these and _fingerprint(numbers) == faces

@@ -13,8 +13,6 @@ state.npz         what training needs to resume; deleted at the end
 """
 
 import contextlib
-import datetime
-import importlib.metadata
 import re
 from pathlib import Path
 
@@ -24,9 +22,6 @@ from fer_kit.runtime.files import digest_of, file_digest, read_json, write_seale
 from fer_kit.runtime.locks import locked
 from fer_kit.runtime.settings import Source
 from fer_kit.training import parts
-
-LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-contrib-python-headless", "scikit-learn")
-PACKAGES = ("fer-kit", *LIBRARIES)
 
 PATIENCE = 10
 """Seconds to wait for another process that writes into a run folder, before its scores are refused."""
@@ -163,8 +158,7 @@ class Run:
         if not path.exists() or path.name not in self.metrics.get("files", [path.name]):
             return None
         self._check("private.npz")
-        stored = parts.read_predictions(path)
-        return stored if str(stored.pop("weights", self.weights)) == str(self.weights) else None
+        return parts.read_private(path, self.weights, self.score("PrivateTest"))
 
     @property
     def finished(self):
@@ -281,6 +275,7 @@ class Run:
         A score that is there already stays. Counts how often PrivateTest was scored, because who looks often
         begins to select.
         """
+        numbers = {name: value for name, value in numbers.items() if name != "unfinished"}  # it may finish
         with locked(self.folder, PATIENCE):
             metrics = self.metrics
             metrics["scores"].setdefault(parts.score_name(numbers), numbers)
@@ -346,6 +341,8 @@ def open_model(model):
 
     network = load_model(found)
     check_input(network)
+    if not network.about and (run := _run_of(found)):  # an older file says nothing of itself
+        network.about = run.about
     return network, None
 
 
@@ -384,17 +381,3 @@ def recorded(name):
     by_length = sorted((int(found[1]), path) for path, found in shorter.items() if found)
     folders = [RECORDS / name, *(path for _, path in reversed(by_length))]
     return next((Run(folder) for folder in folders if (folder / "config.json").exists()), None)
-
-
-def versions():
-    """Return {package: version} of the installed packages on which a result depends."""
-    found = {}
-    for package in PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
-
-
-def now():
-    """Return the time in UTC, to the second, as ISO 8601 text."""
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

@@ -169,7 +169,17 @@ def _open_base(base):
         why = "has not finished" if "copies" in about else "has no frozen backbone"
         raise ValueError(f"{base.folder} {why}; fine-tuning starts from a finished run of train_head")
     model = base.model()
-    known = ("parameters", "configuration", "backbone", "size", "weights", "fingerprint", "dropout", "copies")
+    known = (
+        "parameters",
+        "configuration",
+        "code",
+        "backbone",
+        "size",
+        "weights",
+        "fingerprint",
+        "dropout",
+        "copies",
+    )
     options = {name: value for name, value in about.items() if name not in known}
     network = model.get_layer("backbone")
     backbone = Backbone(about["backbone"], about["size"], about["weights"], network, options)

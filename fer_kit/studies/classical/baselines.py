@@ -30,11 +30,12 @@ from sklearn.svm import SVC, LinearSVC
 from fer_kit.data.emotions import USAGES
 from fer_kit.evaluation.scores import Scores
 from fer_kit.runtime import settings
-from fer_kit.runtime.files import read_json, write_json
+from fer_kit.runtime.files import read_json, write_sealed
 from fer_kit.runtime.names import unknown
+from fer_kit.runtime.versions import now, versions
 from fer_kit.studies.classical.descriptors import DESCRIPTORS, Descriptor, check_images, find_descriptor
-from fer_kit.training import records
 from fer_kit.training.recipes import differences
+from fer_kit.training.records import RECORDS
 
 CLASSIFIERS = ("knn", "linear-svm", "rbf-svm")
 BASELINES = (*(f"{d}-{c}" for d in DESCRIPTORS for c in CLASSIFIERS), "hog-exact-rbf-svm")
@@ -68,7 +69,7 @@ FEATURES_VERSION = 2
 
 KEPT = ("accuracy", "accuracy_twin_free", "interval", "macro_f1", "macro_f1_interval", "balanced_accuracy",
         "confusion", "faces", "twins")  # fmt: skip
-RECORDED = records.RECORDS / "classical"
+RECORDED = RECORDS / "classical"
 
 
 # ---- features and classifiers ----
@@ -253,7 +254,7 @@ def fit_baseline(name, faces, out, select_on="PublicTest", run=None):
     whole = Pipeline([("descriptor", descriptor), *model.steps])
     record = {"baseline": name, "asked": asked, "features": features.shape[1], "learnt_from": len(rows)}
     record |= found | score_model(whole, faces) | {"seconds": seconds} | _provenance(faces)
-    write_json(path, record)
+    write_sealed(path, record)
     return _read(path)
 
 
@@ -282,31 +283,34 @@ def table(folder, names=None, usage="PrivateTest"):
 
     Columns: accuracy, twin_free, macro_f1 (0-1) on `usage`; fit_seconds (on features that are ready) and
     predict_us (microseconds per face, from pixels to label), both processor time; learnt_from, how many
-    faces it was fitted to.
+    faces it was fitted to. A damaged record is left out with a warning.
 
     Args:
         folder: Where the records lie.
-        names: Only these baselines; by default all.
-        usage: The faces that the scores are of, "PublicTest" or "PrivateTest".
-
-    Raises:
-        ValueError: When a record is damaged.
+        names, usage: Only these baselines, by default all; the scores on PublicTest or PrivateTest.
     """
     rows = {}
     for path in sorted(Path(folder).glob("*.json")):
-        record = _read(path)
-        score = record["scores"][usage]
-        rows[record["baseline"]] = {
-            "accuracy": score["accuracy"],
-            "twin_free": score["accuracy_twin_free"],
-            "macro_f1": score["macro_f1"],
-            "fit_seconds": record["seconds"]["fit"],
-            "predict_us": record["predict_us"],
-            "learnt_from": record["learnt_from"],
-        }
-    wanted = [name for name in rows if names is None or name in names]
-    frame = pd.DataFrame.from_dict({name: rows[name] for name in wanted}, "index")
-    return frame.rename_axis("baseline").sort_values("accuracy", ascending=False) if wanted else frame
+        try:
+            record = _read(path)
+            if names is None or record["baseline"] in names:
+                rows[record["baseline"]] = _row(record, record["scores"][usage])
+        except ValueError as error:
+            warnings.warn(f"left out of the table: {error}", stacklevel=2)
+    frame = pd.DataFrame.from_dict(rows, "index")
+    return frame.rename_axis("baseline").sort_values("accuracy", ascending=False) if rows else frame
+
+
+def _row(record, score):
+    """The row of a record, with its score on one usage."""
+    return {
+        "accuracy": score["accuracy"],
+        "twin_free": score["accuracy_twin_free"],
+        "macro_f1": score["macro_f1"],
+        "fit_seconds": record["seconds"]["fit"],
+        "predict_us": record["predict_us"],
+        "learnt_from": record["learnt_from"],
+    }
 
 
 def _search(kind, features, learnt, descriptor, faces, select_on):
@@ -380,15 +384,15 @@ def _read(path):
 
 
 def _provenance(faces):
-    versions = records.versions()
+    installed = versions()
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        versions["scikit-image"] = importlib.metadata.version("scikit-image")
+        installed["scikit-image"] = importlib.metadata.version("scikit-image")
     return {
         "dataset": {"source": faces.source or "memory", "fingerprint": faces.fingerprint},
         "profile": settings.profile().name,
         "device": f"{platform.machine()} CPU, {os.cpu_count()} cores",
-        "versions": versions,
-        "finished": records.now(),
+        "versions": installed,
+        "finished": now(),
     }
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from fer_kit.runtime import settings
 from fer_kit.runtime.files import read_json, replacing, write_json
-from fer_kit.training.parts import COLUMNS
+from fer_kit.training.parts import COLUMNS, read_history
 from fer_kit.training.records import RECORDS, Run
 
 HEARTBEAT = 10
@@ -236,8 +236,13 @@ def recorded(name, records=RECORDS):
 
 
 def _history(out, trial):
-    """Return the epochs of a trial as `Run.history` has them, but also those of one that was pruned."""
+    """Return the epochs of a trial as `Run.history` has them, but also those of one that was pruned.
+
+    Of a damaged trial there are none, and a warning says so: it blocks no other.
+    """
     path = run_folder(out, trial) / "history.csv"
-    if not path.exists() or not path.stat().st_size:
-        return Run(path.parent).history
-    return pd.read_csv(path, index_col="epoch")
+    try:
+        return read_history(path)
+    except ValueError as error:
+        warnings.warn(f"left out: the epochs of trial {number_of(trial)}: {error}", stacklevel=4)
+        return read_history(path.with_name("none"))

@@ -9,12 +9,8 @@ For several machines set FER_STUDIES to the URL of a PostgreSQL or MySQL server,
 an `out` that all of them see: SQLite, in which a study is stored by default, is for one.
 """
 
-import ast
 import contextlib
-import hashlib
-import inspect
 import json
-import textwrap
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +19,8 @@ import keras
 
 from fer_kit.evaluation.scores import over_seeds
 from fer_kit.evaluation.scoring import evaluate
-from fer_kit.models.layers import configuration_digest
+from fer_kit.models.layers import configuration_digest, own_code_digest
+from fer_kit.runtime.code import code_digest
 from fer_kit.runtime.seeds import seeded
 from fer_kit.studies.tuning import results
 from fer_kit.studies.tuning.space import apply_setting, check_choices, check_space, describe, suggest
@@ -160,7 +157,7 @@ def _begin(out, model, config, network=None):
     `network` is the digest of what a function builds, see `_built`.
     """
     study = results.open_study(out, create=True)
-    identity = {} if isinstance(model, str) else {"code": fingerprint(model), "network": network}
+    identity = {} if isinstance(model, str) else {"code": code_digest(model), "network": network}
     known = study.user_attrs
     differing = differences(known.get("config", config), config)
     words = {"code": f"the code of {config['model']}", "network": f"what {config['model']} builds"}
@@ -277,7 +274,7 @@ def _name(model):
 def _identity(name, value, recipe, faces):
     """Return what an option of `fit` is known by: a teacher by its weights, faces by their fingerprint."""
     if name == "teacher":
-        return in_words(open_teachers(value, recipe, faces.names))
+        return in_words(open_teachers(value, recipe, faces.training))
     return getattr(value, "fingerprint", value)
 
 
@@ -290,33 +287,14 @@ def _built(model, faces, recipe, space, seed, options):
         return None
     setting = {name: v[0] if isinstance(v, list) else v.low for name, v in space.items()}
     _, of_model = apply_setting(setting, recipe)
-    return configuration_digest(_build(model, faces, seed, options | of_model))
+    network = _build(model, faces, seed, options | of_model)
+    return configuration_digest(network) + own_code_digest(network)
 
 
 def _build(model, faces, seed, options):
     """Return a new network that a function builds, under the function's name."""
     with seeded(seed):
         built = model(len(faces.names), **options)
-    built.name = _name(model)  # Keras' own would count up, and the record not be found again
+    # Keras' own would count up, and the record not be found again. TensorFlow wants no brackets in a name.
+    built.name = _name(model).strip("<>")
     return built
-
-
-def fingerprint(function):
-    """Return a hash of a function's source without comments and spacing, or else of its bytecode.
-
-    What it calls is not in it, nor what a `partial` gives it: see `_built`.
-    """
-    while isinstance(function, partial):
-        function = function.func
-    if not hasattr(function, "__code__"):  # an object that can be called
-        function = type(function).__call__
-    try:
-        text = ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(function))))
-    except (OSError, SyntaxError):  # typed into a console; a lambda amid a call
-        text = _bytecode(function.__code__)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _bytecode(code):
-    constants = [_bytecode(value) if inspect.iscode(value) else repr(value) for value in code.co_consts]
-    return repr((code.co_code, code.co_names, constants))
