@@ -117,6 +117,21 @@ def test_a_file_without_them_is_asked_for_them(model, tmp_path):
     assert watch.classifier(path, NAMES)[1] == NAMES
 
 
+def test_what_returns_no_probabilities_is_neither_exported_nor_watched(model, tmp_path, monkeypatch):
+    pytest.importorskip("ai_edge_litert")
+    network = keras.Model(model.inputs, keras.layers.Activation("sigmoid")(model.outputs[0]), name="sums")
+    broken = keras.models.clone_model(network)
+    broken.set_weights([np.full_like(weight, np.nan) for weight in network.get_weights()])
+    for bad, why in ((network, "add up to"), (broken, "NaN")):
+        with pytest.raises(ValueError, match=why):
+            exporting.export(bad, "litert", tmp_path / "bad.tflite")
+    assert not (tmp_path / "bad.tflite").exists()
+    monkeypatch.setattr(exporting, "check_probabilities", lambda *_: None)  # as another program exports it
+    exporting.export(network, "litert", tmp_path / "theirs.tflite", names=NAMES)
+    with pytest.raises(ValueError, match="theirs.tflite, are .*: no probabilities"):
+        watch.classifier(tmp_path / "theirs.tflite")
+
+
 def test_a_network_of_floats_is_wrapped_before_it_is_exported(faces, tmp_path):
     pixels = keras.Input((48, 48, 1))
     answers = keras.layers.Dense(7, activation="softmax")(keras.layers.Flatten()(pixels))

@@ -20,7 +20,7 @@ import numpy as np
 from keras import layers
 
 from fer_kit.data.faceset import SIZE
-from fer_kit.models.contract import FACE, HOW_TO_WRAP, check_input
+from fer_kit.models.contract import FACE, HOW_TO_WRAP, check_input, check_probabilities
 from fer_kit.runtime.extras import how_to_install
 from fer_kit.runtime.files import check_free, replacing
 from fer_kit.runtime.stderr import quiet
@@ -110,8 +110,8 @@ def export(model, to, out=None, overwrite=False, names=None):
         names: The emotions of the model's outputs, in their order, which the file then keeps.
 
     Raises:
-        ValueError: For another runtime or suffix, a model that takes something else, or predictions that
-            differ by more than 1e-5.
+        ValueError: For another runtime or suffix, a model that takes something else or returns no
+            probabilities, or predictions that differ by more than 1e-5.
         FileExistsError: For a file that is there, unless `overwrite`.
         ImportError: When packages are missing; it names the extra to install. When Keras is set to another
             backend than TensorFlow.
@@ -128,6 +128,7 @@ def export(model, to, out=None, overwrite=False, names=None):
             "keras.json: set KERAS_BACKEND=tensorflow; runs of all backends can be exported so"
         )
     _refuse_other_input(model)
+    check_probabilities(model, _random_faces()[..., np.newaxis])
     _need("onnx", "tf2onnx", "onnxruntime") if to == "onnx" else _need("ai_edge_litert")
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / out.name
@@ -138,7 +139,7 @@ def export(model, to, out=None, overwrite=False, names=None):
             if names:
                 _add_labels(draft, names)
         apart = difference(fast(model), load_exported(draft))
-        if apart > 1e-5:
+        if not apart <= 1e-5:  # nor is NaN
             raise ValueError(f"{to} differs from Keras by {apart:.1g}; this model cannot be exported there")
         with replacing(out) as file:
             file.write(draft.read_bytes())
@@ -284,8 +285,12 @@ def _over_batches(run, outputs):
 
 def difference(first, second):
     """Return the largest difference between the answers of two functions to random faces, in `BATCHES`."""
-    faces = np.random.default_rng(0).integers(0, 256, (max(BATCHES), SIZE, SIZE), np.uint8)
+    faces = _random_faces()
     return max(float(np.abs(first(faces[:n]) - second(faces[:n])).max()) for n in BATCHES)
+
+
+def _random_faces():
+    return np.random.default_rng(0).integers(0, 256, (max(BATCHES), SIZE, SIZE), np.uint8)
 
 
 def _need(*packages):

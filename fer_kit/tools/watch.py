@@ -20,6 +20,7 @@ from fer_kit.camera.sources import frames
 from fer_kit.camera.timeline import table
 from fer_kit.data.emotions import EMOTIONS
 from fer_kit.data.faceset import SIZE
+from fer_kit.evaluation.scores import check_probabilities
 from fer_kit.models.pretrained import EXPORTED
 from fer_kit.runtime.files import check_free
 from fer_kit.runtime.stderr import start_keras
@@ -112,8 +113,9 @@ def _exported(path, names):
     from fer_kit.models.exporting import labels_of, load_exported
 
     classify = load_exported(path)
-    outputs = classify(np.zeros((1, SIZE, SIZE), np.uint8)).shape[1]
-    return classify, check_names(path, names or labels_of(path), outputs)
+    answers = classify(np.zeros((1, SIZE, SIZE), np.uint8))
+    check_probabilities(answers, [f"a black picture, by {path},"])
+    return classify, check_names(path, names or labels_of(path), answers.shape[1])
 
 
 def _stepper(stream, pipeline, detector):
