@@ -9,6 +9,7 @@ import pytest
 from sklearn.svm import LinearSVC
 
 from fer_kit.plots import classical
+from fer_kit.runtime.files import read_json
 from fer_kit.studies.classical import baselines
 from fer_kit.studies.classical.baselines import (
     BASELINES,
@@ -93,7 +94,7 @@ def test_every_classifier_learns_and_grids_name_its_settings(kind, faces):
 
 def test_a_record_says_what_was_done_and_what_came_out(few, tmp_path):
     record = fit_baseline("hog-linear-svm", few, tmp_path)
-    assert record == json.loads((tmp_path / "hog-linear-svm.json").read_text())
+    assert record == read_json(tmp_path / "hog-linear-svm.json")
     assert record["asked"]["descriptor"] == {"kind": "Hog", "cell": 8}
     assert record["dataset"] == {"source": "built-in sample", "fingerprint": few.fingerprint}
     best = max(record["tried"], key=lambda tried: tried["accuracy"])
@@ -182,9 +183,26 @@ def test_a_folder_with_other_faces_or_settings_is_left_alone(few, tmp_path):
     with pytest.raises(ValueError, match="selected_on was PublicTest, now folds"):
         fit_baseline("pixels-knn", few, tmp_path, select_on="folds")
     (tmp_path / "pixels-knn.json").write_text('{"baseline": "pix')
-    for read in (lambda: fit_baseline("pixels-knn", few, tmp_path), lambda: table(tmp_path)):
-        with pytest.raises(ValueError, match="pixels-knn.json is damaged: delete it"):
-            read()
+    with pytest.raises(ValueError, match="pixels-knn.json is damaged: delete it"):
+        fit_baseline("pixels-knn", few, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:40],
+        lambda text: "[1]",
+        lambda text: text.replace('"accuracy": 0', '"accuracy": 1', 1),
+        lambda text: json.dumps({name: v for name, v in json.loads(text).items() if name == "baseline"}),
+    ],
+    ids=["cut", "a list", "a number changed", "without scores"],
+)
+def test_a_damaged_record_blocks_no_other(few, tmp_path, damage):
+    fit_baselines(few, tmp_path, ["pixels-knn", "hog-knn"])
+    path = tmp_path / "pixels-knn.json"
+    path.write_text(damage(path.read_text()))
+    with pytest.warns(UserWarning, match="left out of the table: .*pixels-knn.json"):
+        assert table(tmp_path).index.tolist() == ["hog-knn"]
 
 
 def test_the_table_is_sorted_and_may_be_empty(few, tmp_path):

@@ -257,6 +257,11 @@ def test_the_gallery_draws_the_studies_from_their_records(few, out, drop, tmp_pa
     table = data_size.study_sizes(tiny, few, QUICK, out, (20, None))
     read = data_size.recorded_sizes(out)
     pd.testing.assert_frame_equal(read, table[read.columns])
+    for part in ("metrics.json", "predictions.npz", "provenance.json"):
+        shutil.copytree(out, tmp_path / part)
+        (tmp_path / part / "20-per-emotion" / part).write_text("[]")
+        with pytest.warns(UserWarning, match=f"left out of the table: .*{part} is damaged"):
+            assert data_size.recorded_sizes(tmp_path / part).index.tolist() == ["all"]
     drawn = list(of_studies(out.parent))
     assert [name for name, *_ in drawn] == ["murphy-fig5", "murphy-dropdisgust", "murphy-size"]
     assert not list(of_studies(tmp_path))

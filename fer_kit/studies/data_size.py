@@ -1,5 +1,6 @@
 """How much data: accuracy against training images, and the learning curve through it (murphy-size)."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,12 +67,21 @@ def study_sizes(network, faces, recipe, out, sizes=SIZES, seed=0, **options):
 
 
 def recorded_sizes(folder):
-    """Return the table of `study_sizes`, without `took all of`, from the records of its runs in `folder`."""
+    """Return the table of `study_sizes`, without `took all of`, from the records of its runs in `folder`.
+
+    A damaged record is left out with a warning.
+    """
     rows = {}
     for path in Path(folder).glob("*/config.json"):
         name = path.parent.name
-        if (name == PLAIN or name.endswith("per-emotion")) and (run := Run(path.parent)).finished:
-            rows["all" if name == PLAIN else name.replace("-", " ")] = _row(run, recorded_scores(run))
+        if name != PLAIN and not name.endswith("per-emotion"):
+            continue
+        run = Run(path.parent)
+        try:
+            if run.finished:
+                rows["all" if name == PLAIN else name.replace("-", " ")] = _row(run, recorded_scores(run))
+        except (ValueError, OSError) as error:
+            warnings.warn(f"left out of the table: {error}", stacklevel=2)
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("size")
     return table.sort_values("faces") if rows else table
 
