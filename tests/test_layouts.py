@@ -19,7 +19,7 @@ from fer_kit.data.emotions import EMOTIONS, USAGES
 from fer_kit.data.faceset import FaceSet
 from fer_kit.data.files.layout import USAGE_WORDS, usage_of
 from fer_kit.data.files.numbering import NUMBERINGS
-from fer_kit.data.loading import find_dataset, load_faces
+from fer_kit.data.loading import check_outside, find_dataset, load_faces
 from fer_kit.tools.cli import main
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
@@ -310,6 +310,64 @@ def test_a_password_is_asked_for_and_is_no_damage(some, tmp_path):
     with pytest.raises(ValueError, match=r"a.zip has a password .*unpack it with the password") as error:
         load_faces(path)
     assert "damage" not in str(error.value)
+
+
+def linked(contents, target, name, to, kind):
+    tarred(contents, target, "w")
+    with tarfile.open(target, "a") as out:
+        info = tarfile.TarInfo(name)
+        info.type = kind
+        info.linkname = to
+        out.addfile(info)
+    return target
+
+
+def test_no_file_of_a_tar_archive_is_dropped_unsaid(some, tmp_path):
+    contents = named(some, usual)
+    first, second, *_ = contents
+    for number, twice in enumerate((first, f"./{first}")):
+        target = tarred(contents, tmp_path / f"{number}.tar", "w")
+        with tarfile.open(target, "a") as out:
+            out.addfile(tarfile.TarInfo(twice))
+        with pytest.raises(ValueError, match=f"holds 1 names twice, the first is {first}"):
+            load_faces(target)
+    folder, _, file = first.rpartition("/")
+    around = f"../{folder.rpartition('/')[2]}/{file}"
+    for kind, to in ((tarfile.LNKTYPE, first), (tarfile.SYMTYPE, file), (tarfile.SYMTYPE, around)):
+        faces = load_faces(linked(contents, tmp_path / "linked.tar", f"{folder}/again.png", to, kind))
+        assert len(faces) == len(some) + 1
+        dangling = linked(contents, tmp_path / "dangling.tar", f"{folder}/again.png", "elsewhere.png", kind)
+        with pytest.raises(ValueError, match="again.png as a link to what is not in it"):
+            load_faces(dangling)
+
+
+def test_nothing_is_written_into_a_dataset(some, tmp_path, monkeypatch, capsys):
+    contents = named(some, usual)
+    pictures = tmp_path / "pictures"
+    laid(contents, pictures)
+    (tmp_path / "link").symlink_to(pictures)
+    before = sorted(pictures.rglob("*"))
+    train = ["train", "kit-small", "--recipe", "kit-small", "--epochs", "1"]
+    outs = (
+        pictures,
+        pictures / "train",
+        pictures / "runs" / "new",
+        tmp_path / "link",
+        pictures / ".." / "pictures",
+    )
+    for out in outs:
+        for command in (train, ["run", "--only", "00"]):
+            assert main([*command, "--data", str(pictures), "--out", str(out)]) == 2
+            assert "lies in the dataset" in capsys.readouterr().err
+    monkeypatch.setenv("FER_DATA", str(pictures))
+    assert main([*train, "--out", str(pictures)]) == 2
+    assert sorted(pictures.rglob("*")) == before
+    (tmp_path / "data").mkdir()
+    archive = zipped(contents, tmp_path / "data" / "faces.zip")
+    for path, out in ((archive.parent, archive.parent / "runs"), (archive, archive.parent), ("sample", "x")):
+        check_outside(out, path)
+    with pytest.raises(ValueError, match="Give another folder as out"):
+        check_outside(archive.parent, archive.parent)
 
 
 @pytest.mark.parametrize("name", ["../evil.png", "/evil.png", "C:\\evil.png"])

@@ -83,6 +83,26 @@ def load_faces(
     return faces
 
 
+def check_outside(out, path=None):
+    """Raise ValueError when the folder `out`, to be written in, would become part of the dataset at `path`.
+
+    That is the dataset's own folder and any folder in it; beside an archive or a table, that folder alone.
+    `path` is as in `load_faces`.
+    """
+    path = settings.data_path() if path is None else Path(path).expanduser()
+    if path is None or str(path) == "sample" or not path.is_dir():
+        return
+    home = path.resolve()
+    out = Path(out).expanduser().resolve()
+    within = home in out.parents and not reading.dataset_files(home)
+    if out == home or within:
+        elsewhere = by_door("as out", "with --out")
+        raise ValueError(
+            f"{out} lies in the dataset {path}, and what is written there would be taken for a part of it. "
+            f"Give another folder {elsewhere}"
+        )
+
+
 def find_dataset(path):
     """Return the Path of the one dataset at `path`: a file, or a folder that holds it.
 

@@ -129,11 +129,12 @@ def train(options):
     """
     find_architecture(options.name)
     find_recipe(options.recipe)
-    from fer_kit.data.loading import load_faces
+    from fer_kit.data.loading import check_outside, load_faces
     from fer_kit.training.records import find_model
 
     for teacher in options.teacher or ():
         find_model(teacher)
+    check_outside(options.out, options.data)
     faces = load_faces(options.data, **_reading(options), hold_out=options.hold_out or SHARE)
     _tell_notes(options, faces)
     if options.drop:

@@ -161,7 +161,7 @@ def find_notebooks(folder=None, only=None):
 
 def find_setting(data=None, profile=None, out=None):
     """Return the Setting of a run, with absolute paths, since kernels start in another folder."""
-    from fer_kit.data.loading import load_faces
+    from fer_kit.data.loading import check_outside, load_faces
 
     if profile is None:
         profile = settings.profile().name if settings.is_set("FER_PROFILE") else "smoke"
@@ -173,6 +173,7 @@ def find_setting(data=None, profile=None, out=None):
     path = data or settings.data_path()
     drawn = faces.source == "built-in sample"
     root = Path(out or settings.output_dir()).resolve()
+    check_outside(root, path)
     page = root if out else settings.output_dir(faces, profile).resolve()
     source = f"{faces.source}, {len(faces):,} faces"
     return Setting(source, "sample" if drawn else str(Path(path).expanduser().resolve()), profile, page, root)

@@ -6,6 +6,7 @@ import gzip
 import lzma
 import mmap
 import os
+import posixpath
 import struct
 import tarfile
 import tempfile
@@ -124,7 +125,7 @@ class ZipFiles:
         listed = [entry for entry in self._listing() if not entry[0].endswith("/")]
         self._refuse_locked(listed)
         self._entries = {name: where for name, where, _ in listed}
-        self._refuse_twice([name for name, *_ in listed])
+        _refuse_twice(self.where, [name for name, *_ in listed])
         for name, (size, *_) in self._entries.items():
             _refuse_unsafe(self.where, name, size)
 
@@ -228,14 +229,6 @@ class ZipFiles:
             entries.append((i.filename.replace("\\", "/"), place, i.flag_bits))
         return entries
 
-    def _refuse_twice(self, names):
-        if len(names) > len(self._entries):
-            twice = [name for name, count in Counter(names).items() if count > 1]
-            raise ValueError(
-                f"{self.where} holds {len(twice):,} names twice, the first is {twice[0]}, so that it is not "
-                "known which file is meant. Unpack it, keep one of each, and point at the folder"
-            )
-
 
 class TarFiles:
     """The files in a tar archive that is not compressed, as a mapping from name to bytes.
@@ -249,15 +242,32 @@ class TarFiles:
         file = file or self.where.open("rb")
         try:
             with tarfile.open(fileobj=file, mode="r:") as archive:
-                members = [m for m in archive.getmembers() if m.isreg() and not m.issparse()]
+                members = [m for m in archive.getmembers() if not m.isdir()]
         except tarfile.TarError as error:
             raise ValueError(f"{self.where} is damaged ({error}); download it again") from error
         self._data = _mapped(file)
-        self._entries = {m.name.removeprefix("./"): (m.offset_data, m.size) for m in members}
+        plain = [m for m in members if m.isreg() and not m.issparse()]
+        _refuse_twice(self.where, [m.name.removeprefix("./") for m in members])
+        self._entries = {m.name.removeprefix("./"): (m.offset_data, m.size) for m in plain}
+        self._follow([m for m in members if m not in plain])
         for name, (offset, size) in self._entries.items():
             _refuse_unsafe(self.where, name, size)
             if offset + size > len(self._data):
                 raise ValueError(f"{self.where} is cut short within {name}; download it again")
+
+    def _follow(self, others):
+        """Take what links lead to, as in a folder. Raises ValueError for a picture that cannot be had."""
+        for member in others:
+            home = "" if member.islnk() else posixpath.dirname(member.name)
+            target = posixpath.normpath(posixpath.join(home, member.linkname))
+            name = member.name.removeprefix("./")
+            if target in self._entries:
+                self._entries[name] = self._entries[target]
+            elif looks_like_picture(name):
+                raise ValueError(
+                    f"{self.where} holds {name} as a link to what is not in it, or in an unusual form; "
+                    "unpack it, and point at the folder"
+                )
 
     def __iter__(self):
         return iter(self._entries)
@@ -327,6 +337,15 @@ def _unpacked(packed, name):
             raise ValueError(f"{name} unpacks to more than {MAX_BYTES:,} bytes; do not use this archive")
     file.seek(0)
     return file
+
+
+def _refuse_twice(where, names):
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"{where} holds {len(twice):,} names twice, the first is {twice[0]}, so that it is not known "
+            "which file is meant. Unpack it, keep one of each, and point at the folder"
+        )
 
 
 def _refuse_unsafe(where, name, size):
