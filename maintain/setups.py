@@ -15,6 +15,7 @@ import time
 import nbformat
 from nbclient.exceptions import CellExecutionError
 
+from fer_kit.runtime.files import claim
 from fer_kit.tools.run import new_client
 from maintain.badges import address_of, repository
 
@@ -70,6 +71,8 @@ import fer_kit
 scores = fer_kit.evaluate("kit-small", fer_kit.load_faces("sample"))
 print(f"{scores.accuracy:.4f}")
 """
+MARK = "setup.txt"
+CLAIM = "Made by python -m maintain setups, which empties this folder.\n"
 COLUMNS = ("set-up", "Python", "keras", "tensorflow", "numpy", "changed", "evaluate", "watch")
 
 
@@ -93,7 +96,8 @@ def build(name, folder):
     if name not in LOOKALIKES:
         raise ValueError(f"no look-alike {name!r}; give {' or '.join(LOOKALIKES)}, or NAME=PYTHON")
     base = shutil.which(f"python{PYTHON}") or sys.executable
-    subprocess.run([base, "-m", "venv", "--clear", folder], check=True)
+    empty(folder)
+    subprocess.run([base, "-m", "venv", folder], check=True)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     install = [python, "-m", "pip", "install", "--quiet"]
     subprocess.run([*install, "--upgrade", "pip"], check=True)  # an older one may search for hours
@@ -101,10 +105,17 @@ def build(name, folder):
     return python
 
 
+def empty(folder):
+    """Make a folder anew that an earlier rehearsal left. Raises FileExistsError for anybody else's."""
+    claim(folder, MARK, CLAIM)
+    shutil.rmtree(folder)
+    claim(folder, MARK, CLAIM)
+
+
 def rehearse(name, python, work, lessons=LESSONS):
     """Run the lessons, then the commands, in the environment of `python`; return a row of the table."""
-    shutil.rmtree(work, ignore_errors=True)
-    (work / "site").mkdir(parents=True)
+    empty(work)
+    (work / "site").mkdir()
     if name.startswith("colab"):
         (work / "site" / "sitecustomize.py").write_text(STAND_IN, encoding="utf-8")
     shutil.copytree(repository() / "notebooks", work / "notebooks")

@@ -147,15 +147,18 @@ def keep(run, name, records=RECORDS, overwrite=False):
     """Copy the small files of a `Run`, all but its model, into the folder of records and return the copy.
 
     Raises ValueError when no epoch of the run has finished, when it is damaged, learned from PrivateTest or
-    was selected on it, and FileExistsError when the record of this name is another run's, unless `overwrite`:
-    it is then replaced with all its files.
+    was selected on it, and FileExistsError when the record of this name is another run's, or files of such
+    names are no record, unless `overwrite`: they are then replaced.
     """
     if not run.best_epoch:
         raise ValueError(f"{run.folder} has no finished epoch, so there is nothing to keep yet")
     _refuse(run)
     before = records / name / "config.json"
-    if before.exists() and differences(read_json(before), run.config):
-        check_free(before, overwrite)
+    if not before.exists():
+        for file in SMALL:
+            check_free(records / name / file, overwrite)
+    elif not overwrite and differences(read_json(before), run.config):
+        check_free(before)
     for file in SMALL:
         if not (run.folder / file).exists():
             (records / name / file).unlink(missing_ok=True)

@@ -13,7 +13,7 @@ import nbformat
 from nbconvert import SlidesExporter
 from sphinx.application import Sphinx
 
-from fer_kit.runtime.files import Written, replacing
+from fer_kit.runtime.files import claim, replacing
 from fer_kit.tools.labs import write_labs
 from fer_kit.tools.run import Line, Outcome, find_notebooks, find_setting, run_notebook
 
@@ -62,10 +62,7 @@ def site(out):
     `html` gets the pages and, in `html/slides`, a deck for each lesson; `source` is what they are made of.
     Raises FileExistsError for a folder of other things.
     """
-    written = Written(out)
-    if written.folder.exists() and any(written.folder.iterdir()) and not written.owns(MARK):
-        raise FileExistsError(f"{out} holds other things than a site; give a new folder with --out")
-    written.write(MARK, b"Made by python -m maintain site, which replaces what is in this folder.\n")
+    claim(out, MARK, "Made by python -m maintain site, which replaces what is in this folder.\n")
     source = Path(out) / "source"
     source.mkdir(parents=True, exist_ok=True)
     copy_pages(source)

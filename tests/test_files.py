@@ -3,7 +3,7 @@
 import pytest
 
 from fer_kit.runtime import settings
-from fer_kit.runtime.files import Written, check_free, replacing
+from fer_kit.runtime.files import Written, check_free, claim, replacing
 
 
 @pytest.fixture
@@ -57,6 +57,25 @@ def test_a_kill_between_list_and_file_makes_no_stranger(written):
     (written.folder / "a.png").write_bytes(b"one")  # as if the second writing had ended after the list
     Written(written.folder).write("a.png", b"three")
     assert (written.folder / "a.png").read_bytes() == b"three"
+
+
+def test_only_a_folder_of_the_kits_own_is_emptied(tmp_path):
+    from maintain.setups import empty
+
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "thesis.txt").write_text("theirs")
+    (tmp_path / "says so").mkdir()
+    (tmp_path / "says so" / "setup.txt").write_text("mine")
+    for folder in ("theirs", "says so"):
+        with pytest.raises(FileExistsError, match="holds other things"):
+            empty(tmp_path / folder)
+    assert (tmp_path / "theirs" / "thesis.txt").read_text() == "theirs"
+    empty(tmp_path / "new")
+    (tmp_path / "new" / "left over").write_text("")
+    empty(tmp_path / "new")
+    assert set(contents(tmp_path / "new")) == {"setup.txt"}
+    with pytest.raises(FileExistsError, match="holds other things"):
+        claim(tmp_path / "new", "site.txt", "another's")
 
 
 def test_a_name_is_free_or_said_to_be_taken(tmp_path):

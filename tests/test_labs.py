@@ -21,7 +21,7 @@ from fer_kit.tools.labs import (
     without_magics,
     write_labs,
 )
-from fer_kit.tools.marking import as_source
+from fer_kit.tools.marking import as_source, write_course
 
 LABS = ROOT / "labs"
 
@@ -223,9 +223,31 @@ def test_the_glossary_to_which_lessons_link_comes_along(lessons, tmp_path):
     assert glossary == lab.with_name("GLOSSARY.md") and glossary.read_text() == "# Words"
 
 
-def test_lessons_cannot_be_replaced_by_their_labs(lessons):
-    with pytest.raises(FileExistsError, match="nothing was written"):
-        write_labs(lessons, notebooks=lessons)
+def test_lessons_cannot_be_replaced_by_their_labs(lessons, tmp_path):
+    before = {path.name: path.read_bytes() for path in lessons.iterdir()}
+    (tmp_path / "link").symlink_to(lessons)
+    for out in (lessons, lessons / ".." / lessons.name, tmp_path / "link"):
+        for overwrite in (False, True):
+            with pytest.raises(FileExistsError, match="nothing was written"):
+                write_labs(out, notebooks=lessons, overwrite=overwrite)
+    assert {path.name: path.read_bytes() for path in lessons.iterdir()} == before
+
+
+@pytest.mark.parametrize("write", [write_labs, write_course])
+def test_what_is_in_the_place_of_a_lab_is_named(lessons, tmp_path, write):
+    (first, *_) = write(tmp_path / "made", notebooks=lessons)
+    place = first.relative_to(tmp_path / "made")
+    (tmp_path / "a file").write_text("theirs")
+    (tmp_path / "folder" / place).mkdir(parents=True)
+    (tmp_path / "binary" / place).parent.mkdir(parents=True)
+    (tmp_path / "binary" / place).write_bytes(b"\xff\xfe")
+    with pytest.raises(NotADirectoryError, match="a file is a file, so nothing was written"):
+        write(tmp_path / "a file", notebooks=lessons, overwrite=True)
+    with pytest.raises(IsADirectoryError, match=f"{place} is a folder, so nothing was written"):
+        write(tmp_path / "folder", notebooks=lessons, overwrite=True)
+    with pytest.raises(FileExistsError, match=f"{place} is there and differs"):
+        write(tmp_path / "binary", notebooks=lessons)
+    assert [p.name for p in (tmp_path / "binary").rglob("*") if p.is_file()] == [place.name]
 
 
 def test_a_broken_lesson_is_named(lessons, tmp_path):

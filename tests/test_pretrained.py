@@ -14,6 +14,7 @@ from fer_kit.evaluation.scoring import evaluate
 from fer_kit.models import pretrained, zoo
 from fer_kit.runtime.devices import precision_policy
 from fer_kit.runtime.files import file_digest, write_json
+from fer_kit.training import distillation
 from fer_kit.training.records import find_model
 from maintain.ship import store
 
@@ -58,8 +59,13 @@ def test_shipped_in_float16_and_loaded_in_float32(folder, model, faces):
 def test_a_card_of_another_file_is_refused(folder, model):
     names = ["fear", "sad", "happy"]
     path = store(model, "tiny", {"emotions": names}, folder)
-    write_json(path.with_suffix(".json"), {"emotions": names, "sha256": file_digest(path)})
-    assert fer_kit.load_pretrained("tiny").about["emotions"] == names
+    card = {"emotions": names, "selected on": {"usage": "PublicTest"}, "protocol": "taught by a", "data": {}}
+    write_json(path.with_suffix(".json"), card | {"sha256": file_digest(path)})
+    about = {"record": "shipped tiny", "emotions": names, "selected_on": "PublicTest"}
+    network = fer_kit.load_pretrained("tiny")
+    assert network.about == about | {"protocol": "taught by a"}
+    (fact,) = distillation.facts([network])
+    assert {name: fact[name] for name in network.about} == network.about
     store(zoo.build("zhao-sepconv"), "other", {}, folder).replace(path)
     with pytest.raises(ValueError, match="tiny.keras is damaged, or not the file that its card describes"):
         fer_kit.load_pretrained("tiny")

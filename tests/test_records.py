@@ -256,6 +256,20 @@ def test_keep_replaces_another_runs_record_only_when_asked_and_then_wholly(run, 
     assert kept.config["seed"] == 9 and not (kept.folder / "private.npz").exists()
 
 
+def test_keep_writes_over_no_files_of_somebodys(run, tmp_path):
+    for name in ("metrics.json", "history.csv", "private.npz"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).write_text("theirs")
+        with pytest.raises(FileExistsError, match=f"{name} is there already"):
+            keep(run, name, tmp_path)
+        assert files_of(tmp_path / name) == {name: b"theirs"}
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "config.json").write_text("[")
+    with pytest.raises(ValueError, match="config.json is damaged"):
+        keep(run, "damaged", tmp_path)
+    assert keep(run, "damaged", tmp_path, overwrite=True).config == run.config
+
+
 def test_keep_refuses_a_run_that_has_nothing_to_keep(run, tmp_path):
     write_json(run.folder / "metrics.json", run.metrics | {"status": "unfinished"})
     with pytest.raises(ValueError, match="no finished epoch"):

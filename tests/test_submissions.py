@@ -164,6 +164,12 @@ def test_the_command_keeps_a_table_that_is_there(lessons, tmp_path, monkeypatch,
     assert cli.main(["mark", str(tmp_path)]) == 2
     assert "add --overwrite" in capsys.readouterr().err
     assert cli.main(["mark", str(tmp_path), "--overwrite"]) == 0
+    (tmp_path / "link.csv").symlink_to(tmp_path / "a.ipynb")
+    handed_in = (tmp_path / "a.ipynb").read_bytes()
+    for out in ("a.ipynb", "link.csv"):
+        assert cli.main(["mark", str(tmp_path), "--overwrite", "--out", str(tmp_path / out)]) == 2
+        assert f"{out} is what somebody handed in" in capsys.readouterr().err
+    assert (tmp_path / "a.ipynb").read_bytes() == handed_in
 
 
 @settings(max_examples=30)

@@ -81,7 +81,9 @@ def _about(path):
     told = read_json(shown)
     if told.get("sha256") not in (None, file_digest(path)):
         raise ValueError(f"{path} is damaged, or not the file that its card describes; install the kit again")
-    facts = {"emotions": told["emotions"]} if "emotions" in told else {}
+    facts = {name: told[name] for name in ("emotions", "protocol") if name in told}
+    if "selected on" in told:
+        facts["selected_on"] = told["selected on"]["usage"]
     return {"record": f"shipped {path.stem}"} | facts | about_file(path)
 
 

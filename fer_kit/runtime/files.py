@@ -102,6 +102,19 @@ class Written:
         write_json(self.folder / self.LIST, self.digests)
 
 
+def claim(folder, mark, text):
+    """Make a folder whose content is the kit's, which the file `mark` in it says in the words of `text`.
+
+    Raises FileExistsError for a folder that holds other things and no such file.
+    """
+    written = Written(folder)
+    if written.folder.exists() and any(written.folder.iterdir()) and not written.owns(mark):
+        raise FileExistsError(
+            f"{folder} holds other things, and what is in it would be replaced; give a new folder with --out"
+        )
+    written.write(mark, text.encode())
+
+
 def _digest(content):
     return hashlib.sha256(content).hexdigest()[:16]
 

@@ -15,6 +15,7 @@ from fer_kit.tools.run import find_notebooks
 
 NAME = 'NAME = ""\nSTUDENT_ID = ""'
 HIDDEN = "# Checked when your work is marked."
+ELSEWHERE = "give another folder with --out"
 ANSWER = "*Your answer (double-click here, then write):*"
 
 
@@ -23,9 +24,12 @@ def write_labs(out, only=None, notebooks=None, overwrite=False):
 
     The glossary, to which the lessons link, is copied beside them. `only` selects by number ("4", "04",
     "00,04"); `notebooks` is the folder of the lessons. Raises FileExistsError, before anything is written,
-    for a file that is there with another content, unless `overwrite` is True.
+    for a file that is there with another content, unless `overwrite` is True, and for the folder of the
+    lessons themselves.
     """
     lessons = find_notebooks(notebooks, only)
+    if any((Path(out) / path.name).exists() and path.samefile(Path(out) / path.name) for path in lessons):
+        raise FileExistsError(f"{out} holds the lessons themselves, and nothing was written: {ELSEWHERE}")
     texts = {Path(out) / path.name: text_of(as_lab(read(path))) for path in lessons}
     for glossary in {path.with_name("GLOSSARY.md") for path in lessons}:
         if glossary.exists():
@@ -194,13 +198,19 @@ def write_all(texts, overwrite=False):
     """Write {Path: text}, all or nothing; return the Paths.
 
     A file that is there with the same text is left alone. Raises FileExistsError, naming the file, for
-    one with another text, unless `overwrite` is True: it may hold a student's work.
+    one with another text, unless `overwrite` is True: it may hold a student's work. Raises OSError where a
+    folder is in the place of a file, or a file in that of a folder.
     """
     for path, text in texts.items():
-        if not overwrite and path.exists() and path.read_text(encoding="utf-8") != text:
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder, so nothing was written: {ELSEWHERE}")
+        if file := next((folder for folder in path.parents if folder.is_file()), None):
+            raise NotADirectoryError(f"{file} is a file, so nothing was written: {ELSEWHERE}")
+        same = path.exists() and path.read_bytes().replace(b"\r\n", b"\n") == text.encode()
+        if path.exists() and not same and not overwrite:
             raise FileExistsError(
                 f"{path} is there and differs from what would be written: it may hold somebody's work, "
-                "so nothing was written. Move it away, give another folder with --out, or add --overwrite"
+                f"so nothing was written. Move it away, {ELSEWHERE}, or add --overwrite"
             )
     for path, text in texts.items():
         with replacing(path) as file:

@@ -54,13 +54,15 @@ def mark(folder, out=None, notebooks=None, overwrite=False, minutes=30):
 
     Raises:
         FileNotFoundError: For a folder without notebooks.
-        FileExistsError: For a table that is there.
+        FileExistsError: For a table that is there, and for a submission as `out`.
     """
     folder = Path(folder)
     files = [p for p in sorted(folder.rglob("*.ipynb")) if ".ipynb_checkpoints" not in p.parts]
     if not files:
         raise FileNotFoundError(f"no notebook in {folder} or below; give the folder with what was handed in")
     out = Path(out or folder / "marks.csv")
+    if out.exists() and any(out.samefile(file) for file in files):
+        raise FileExistsError(f"{out} is what somebody handed in; give another file for the table with --out")
     check_free(out, overwrite)
     lessons = {path.name[:2]: as_source(read(path)) for path in find_notebooks(notebooks)}
     rows = []

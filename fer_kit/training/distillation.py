@@ -68,6 +68,7 @@ def facts(teachers):
     """Return what a pupil's record says of its teachers: a list of dicts.
 
     `record` is None, and `emotions` too, for a Keras model in memory and for a file of an older version.
+    `protocol` is what the card of a shipped model says it learned from, its own teachers among it.
     """
     about = [getattr(teacher, "about", {}) for teacher in teachers]
     return [
@@ -77,6 +78,7 @@ def facts(teachers):
             "record": known.get("record"),
             "selected_on": known.get("selected_on"),
             "emotions": known.get("emotions"),
+            "protocol": known.get("protocol"),
         }
         for teacher, known in zip(teachers, about, strict=True)
     ]
