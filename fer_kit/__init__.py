@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = face(
         "models": "build load_pretrained",
         "training": "RECIPES fit recorded",
         "evaluation": "evaluate",
-        "runtime": "output_dir profile",
+        "runtime": "choose_seed output_dir profile",
         "session": "check_hardware setup",
         "reports": "show_figure show_item show_record",
         "tools.quiz": "quiz",

@@ -106,3 +106,13 @@ def test_runs_lie_under_data_and_profile(faces, monkeypatch, tmp_path):
     monkeypatch.setenv("FER_PROFILE", "lab")
     assert len({here, other_data, settings.output_dir(faces)}) == 3
     assert settings.output_dir(faces, "smoke") == here and settings.output_dir() == tmp_path
+    monkeypatch.setenv("FER_SEED", "7")
+    assert settings.output_dir(faces, "smoke") == here.with_name("smoke-seed-7")
+    assert settings.choose_seed() == 7 and settings.choose_seed(0) == 0
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "one", "4294967296", " 3", "²"])
+def test_a_seed_from_outside_is_a_number_that_numpy_takes(monkeypatch, text):
+    monkeypatch.setenv("FER_SEED", text)
+    with pytest.raises(ValueError, match="FER_SEED is .*; set it to a whole number from 0 to 4294967295"):
+        settings.choose_seed()

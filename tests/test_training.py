@@ -292,12 +292,16 @@ def test_the_finder_and_studies_leave_them_as_well(few, tmp_path):
 
 def test_the_seed_alone_decides_the_weights(few, tmp_path, monkeypatch):
     monkeypatch.setattr(loop.zoo, "build", lambda name, emotions: small_model(emotions))
+    monkeypatch.setenv("FER_SEED", "4")
     runs = []
-    for name in ("one", "two"):
+    for name, chosen in {"given": {"seed": 4}, "from outside": {}}.items():
         random.seed(name)
         np.random.seed(len(runs))
-        runs.append(loop.fit("kit-small", few, RICH, tmp_path / name, epochs=1, precision="float32", seed=4))
+        runs.append(
+            loop.fit("kit-small", few, RICH, tmp_path / name, epochs=1, precision="float32", **chosen)
+        )
     assert_same_run(*runs)
+    assert runs[1].config["seed"] == 4
 
 
 def test_the_state_of_another_model_is_refused(few, tmp_path, monkeypatch):

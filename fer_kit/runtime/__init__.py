@@ -19,7 +19,7 @@ from fer_kit.runtime.lazy import face
 __getattr__, __dir__, __all__ = face(
     __name__,
     {
-        "settings": "PROFILES Source profile data_path cache_dir output_dir",
+        "settings": "PROFILES Source profile choose_seed data_path cache_dir output_dir",
         "stderr": "quiet",
     },
 )

@@ -13,13 +13,14 @@ from pathlib import Path
 import keras
 
 from fer_kit.runtime.seeds import seeded
+from fer_kit.runtime.settings import choose_seed
 from fer_kit.training.loop import fit
 
 PLAIN = "plain"
 """The folder of the run that nothing was changed in."""
 
 
-def train(network, faces, recipe, folder, seed=0, **options):
+def train(network, faces, recipe, folder, seed=None, **options):
     """Return the finished `Run` of a fresh network in `folder`; `options` are those of `training.fit`.
 
     Raises TypeError for a Keras model, which a second run would train further, and RuntimeError when
@@ -30,6 +31,7 @@ def train(network, faces, recipe, folder, seed=0, **options):
             f"a study trains a fresh network each time, not {network.name} again and again; "
             "pass a name of models.MODELS or a function that takes the number of emotions and builds one"
         )
+    seed = choose_seed(seed)
     if not isinstance(network, str):
         with seeded(seed):
             network = network(len(faces.names))

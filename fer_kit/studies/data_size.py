@@ -9,6 +9,7 @@ import pandas as pd
 
 from fer_kit.evaluation.scores import recorded_scores
 from fer_kit.evaluation.scoring import evaluate
+from fer_kit.runtime.settings import choose_seed
 from fer_kit.studies.common import PLAIN, train
 from fer_kit.training.records import Run
 
@@ -35,7 +36,7 @@ def take_sizes(faces, sizes=SIZES, seed=0):
     return taken
 
 
-def study_sizes(network, faces, recipe, out, sizes=SIZES, seed=0, **options):
+def study_sizes(network, faces, recipe, out, sizes=SIZES, seed=None, **options):
     """Train a network on each size of the training set and return their table, scored on PublicTest.
 
     All sizes get equally many epochs, so small ones make fewer steps.
@@ -57,6 +58,7 @@ def study_sizes(network, faces, recipe, out, sizes=SIZES, seed=0, **options):
     Raises:
         ValueError: A size is below 1, or there is none.
     """
+    seed = choose_seed(seed)
     rows = {}
     for name, part in take_sizes(faces, sizes, seed).items():
         folder = Path(out) / (PLAIN if name == "all" else name.replace(" ", "-"))

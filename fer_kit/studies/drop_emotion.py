@@ -57,7 +57,7 @@ class Drop:
         return difference(self.masked, self.reduced)
 
 
-def drop_study(network, faces, recipe, out, dropped="disgust", usage="PublicTest", seed=0, **options):
+def drop_study(network, faces, recipe, out, dropped="disgust", usage="PublicTest", seed=None, **options):
     """Train a network with all emotions and without some, and return the `Drop`.
 
     Args:

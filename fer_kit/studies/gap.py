@@ -14,6 +14,7 @@ from scipy.stats import norm
 
 from fer_kit.data.balancing import multiply, originals
 from fer_kit.models.layers import takes_floats
+from fer_kit.runtime.settings import choose_seed
 from fer_kit.studies.common import train
 from fer_kit.training.recipes import find_recipe
 
@@ -65,7 +66,7 @@ def seen_before(training, held_out):
     return copies | held_out.has_twin_in(training)
 
 
-def study_gap(network, faces, recipe, out, times=10, seed=0, **options):
+def study_gap(network, faces, recipe, out, times=10, seed=None, **options):
     """Produce the candidate causes of a gap between validation and test, and return their table.
 
     Trains three runs: an honest one (`split_then_augment`), the same once more to log its test accuracy after
@@ -89,6 +90,7 @@ def study_gap(network, faces, recipe, out, times=10, seed=0, **options):
     recipe = replace(find_recipe(recipe), early_stopping=None)
     if recipe.schedule == "plateau":
         recipe = replace(recipe, schedule="constant")
+    seed = choose_seed(seed)
     right_way = split_then_augment(faces.training, times, seed)
     wrong_way = augment_then_split(faces.training, times, seed)
     test = faces.public_test

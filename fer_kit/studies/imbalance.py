@@ -13,6 +13,7 @@ import pandas as pd
 from fer_kit.data.balancing import multiply
 from fer_kit.evaluation.scores import compare
 from fer_kit.evaluation.scoring import evaluate
+from fer_kit.runtime.settings import choose_seed
 from fer_kit.studies.common import PLAIN, train
 from fer_kit.training.recipes import find_recipe
 
@@ -61,7 +62,9 @@ def treat(method, faces, recipe, rare="disgust", seed=0):
     return faces, recipe
 
 
-def compare_methods(network, faces, recipe, out, methods=tuple(METHODS), rare="disgust", seed=0, **options):
+def compare_methods(
+    network, faces, recipe, out, methods=tuple(METHODS), rare="disgust", seed=None, **options
+):
     """Train a network once by each method and return their table, scored on PublicTest.
 
     Methods with more images make more steps in the same number of epochs.
@@ -81,6 +84,7 @@ def compare_methods(network, faces, recipe, out, methods=tuple(METHODS), rare="d
         `balanced_accuracy` (the mean recall), 0-1; `p` of McNemar's test against the first method; and the
         recall of each emotion, 0-1, in a column of its name.
     """
+    seed = choose_seed(seed)
     treated = {method: treat(method, faces, recipe, rare, seed) for method in methods}
     rows = {}
     first = None

@@ -10,6 +10,7 @@ from fer_kit.models import zoo
 from fer_kit.models.catalogue import find_architecture
 from fer_kit.runtime import devices
 from fer_kit.runtime.seeds import seeded
+from fer_kit.runtime.settings import choose_seed
 from fer_kit.training import loop
 from fer_kit.training.recipes import find_recipe
 
@@ -84,7 +85,7 @@ def fit_together(name, first, second, recipe, out, precision="auto", **options):
     """
     recipe = replace(find_recipe(recipe), label_smoothing=0.0, mixup=0.0)
     faces = join_tasks(first, second)
-    with seeded(options.get("seed", 0)):
+    with seeded(choose_seed(options.get("seed"))):
         model = two_heads(name, (len(first.names), len(second.names)), precision)
     run = loop.fit(model, faces, recipe, out, **options)
     if run.finished:

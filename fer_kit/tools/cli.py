@@ -331,7 +331,7 @@ COMMANDS = {
         DATA,
         *READING,
         argument("--epochs", type=count, metavar="N", help="at most so many (default: the recipe's)"),
-        argument("--seed", type=int, default=0, metavar="N", help="of all randomness (default: 0)"),
+        argument("--seed", type=int, metavar="N", help="of all randomness (default: FER_SEED, else 0)"),
         argument("--drop", metavar="EMOTION", help="train without an emotion, such as disgust"),
         argument("--per-emotion", type=count, metavar="N", help="learn from so many faces of each"),
         argument("--no-augment", action="store_true", help="show the faces as they are"),

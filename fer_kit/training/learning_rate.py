@@ -9,6 +9,7 @@ import pandas as pd
 from fer_kit.data.augment import class_weights
 from fer_kit.models import zoo
 from fer_kit.runtime.seeds import seeded
+from fer_kit.runtime.settings import choose_seed
 from fer_kit.training.batches import Batches
 from fer_kit.training.loop import make_ready
 from fer_kit.training.recipes import find_recipe
@@ -23,7 +24,7 @@ MOST = 0.8
 """`suggest` takes the learning rate at which this share of the decrease of the loss is reached."""
 
 
-def find_learning_rate(model, faces, recipe, lowest=1e-6, highest=10.0, steps=100, seed=0):
+def find_learning_rate(model, faces, recipe, lowest=1e-6, highest=10.0, steps=100, seed=None):
     """Train on the Training faces while the learning rate rises exponentially; return the loss of each step.
 
     The finder stops early when the loss diverges or becomes NaN.
@@ -49,6 +50,7 @@ def find_learning_rate(model, faces, recipe, lowest=1e-6, highest=10.0, steps=10
     if not 0 < lowest < highest or steps < 2:
         raise ValueError(f"from {lowest} to {highest} in {steps} steps nothing rises; 0 < lowest < highest")
     recipe = replace(find_recipe(recipe), schedule="constant", ema=None)
+    seed = choose_seed(seed)
     with seeded(seed):
         model, batches = _prepare(model, faces.training, recipe, seed)
         before = model.get_weights()

@@ -50,7 +50,7 @@ def fit(
     out,
     validation=None,
     epochs=None,
-    seed=0,
+    seed=None,
     retrain=False,
     precision="auto",
     devices=None,
@@ -75,7 +75,7 @@ def fit(
         out: The folder of the run record.
         validation: Another FaceSet to select the best epoch on, for a report's protocol.
         epochs: Another number of epochs than the recipe's.
-        seed: An int: the same seed gives the same weights on the same machine.
+        seed: An int: the same seed gives the same weights on the same machine. By default FER_SEED, or 0.
         retrain: Train again although the run in `out` is finished, or is another one. That one is kept, in
             a folder beside it.
         precision: For a named model, see `devices.choose_precision`; a model of your own has its own.
@@ -104,6 +104,7 @@ def fit(
     """
     _refuse_unknown(model, variant, about)
     recipe = find_recipe(recipe)
+    seed = settings.choose_seed(seed)
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
     learned, selecting = choose_faces(faces, validation, recipe.without_twins)
@@ -115,10 +116,7 @@ def fit(
     with locked(out):
         run = folders.begin(out, config, retrain)
         if run.finished:
-            for problem in run.damaged():
-                warnings.warn(problem, stacklevel=2)
-            print(f"Already trained: {run.summary}. To train again: {by_door('retrain=True', '--retrain')}")
-            return run
+            return _found(run)
         as_built = not isinstance(model, str) and devices is None
         with seeded(seed):
             with contextlib.nullcontext() if as_built else distribution(devices):
@@ -150,6 +148,14 @@ def _refuse_unknown(model, variant, about):
                 "what its record has to say goes into about={...}"
             )
     check_options("fit", variant, keywords(fit))
+
+
+def _found(run):
+    """Return a finished run, saying that it is there and what of it is damaged."""
+    for problem in run.damaged():
+        warnings.warn(problem, stacklevel=3)
+    print(f"Already trained: {run.summary}. To train again: {by_door('retrain=True', '--retrain')}")
+    return run
 
 
 def _check_own(model, learned, precision, seed):

@@ -12,6 +12,7 @@ from fer_kit.models.backbones import Backbone, classifier, feature_head
 from fer_kit.models.layers import weights_digest
 from fer_kit.models.portable import copy_portable
 from fer_kit.models.pretrained import load_model
+from fer_kit.runtime import settings
 from fer_kit.runtime.files import file_digest
 from fer_kit.runtime.locks import locked
 from fer_kit.runtime.names import check_options, keywords
@@ -30,7 +31,7 @@ def train_head(
     dropout=0.5,
     copies=0,
     validation=None,
-    seed=0,
+    seed=None,
     retrain=False,
     cache=None,
     **options,
@@ -65,6 +66,7 @@ def train_head(
         OSError: When the disk is full.
     """
     _check(train_head, options)
+    seed = settings.choose_seed(seed)
     if validation is not None:
         validation = Features(validation, backbone, cache)
     features = Features(with_copies(faces, copies, seed), backbone, cache)
@@ -116,7 +118,7 @@ def fine_tune(
     recipe="murphy-finetune",
     dropout=0.6,
     augmentation="hejslet",
-    seed=0,
+    seed=None,
     **options,
 ):
     """Train the top of the backbone of a run of `train_head` (murphy-finetune); return the `records.Run`.
@@ -145,6 +147,7 @@ def fine_tune(
         FileNotFoundError: When there is no run in `base`.
     """
     _check(fine_tune, options)
+    seed = settings.choose_seed(seed)
     base = base if isinstance(base, Run) else Run.open(base)
     with seeded(seed):  # augmentation, and the layers of a model that is loaded, draw their seeds
         backbone, last = _open_base(base)

@@ -22,6 +22,7 @@ from fer_kit.evaluation.scoring import evaluate
 from fer_kit.models.layers import configuration_digest, own_code_digest
 from fer_kit.runtime.code import code_digest
 from fer_kit.runtime.seeds import seeded
+from fer_kit.runtime.settings import choose_seed
 from fer_kit.studies.tuning import results
 from fer_kit.studies.tuning.space import apply_setting, check_choices, check_space, describe, suggest
 from fer_kit.training.batches import choose_faces
@@ -31,7 +32,7 @@ from fer_kit.training.recipes import differences, find_recipe
 from fer_kit.training.records import Run
 
 
-def grid(model, faces, recipe, space, out, epochs=None, seed=0, **options):
+def grid(model, faces, recipe, space, out, epochs=None, seed=None, **options):
     """Train every combination of `space` once, in random order, and return the trials as `table` does.
 
     A trial whose loss becomes NaN is pruned, one that runs out of memory has failed, and the study goes on.
@@ -51,6 +52,7 @@ def grid(model, faces, recipe, space, out, epochs=None, seed=0, **options):
         ValueError: the space cannot be tried, or the folder holds another study, or the function has changed.
         ModuleNotFoundError: Optuna is not installed.
     """
+    seed = choose_seed(seed)
     recipe = _with_epochs(recipe, epochs)
     space = check_space(space, recipe, model)
     count = check_choices(space)
@@ -68,7 +70,7 @@ def grid(model, faces, recipe, space, out, epochs=None, seed=0, **options):
 
 
 def search(
-    model, faces, recipe, space, out, trials=20, epochs=None, seed=0, sampler=None, pruner=None, **options
+    model, faces, recipe, space, out, trials=20, epochs=None, seed=None, sampler=None, pruner=None, **options
 ):
     """Let Optuna choose `trials` settings in all, end the poor ones early, and return them as `table` does.
 
@@ -87,6 +89,7 @@ def search(
     """
     if trials < 1:
         raise ValueError(f"trials is {trials}; a study needs at least one")
+    seed = choose_seed(seed)
     recipe = _with_epochs(recipe, epochs)
     space = check_space(space, recipe, model)
     optuna = results.import_optuna()
