@@ -170,6 +170,14 @@ _ALL = (
     _KIT_SMALL,
     replace(
         _KIT_SMALL,
+        name="kit-quick",
+        source="this kit: `kit-small` for a lesson; few epochs need small steps, and many of them",
+        learning_rate=2e-3,
+        batch_size=32,
+        epochs=8,
+    ),
+    replace(
+        _KIT_SMALL,
         name="kit-small-taught",
         source="this kit: `kit-small`, taught by stronger networks",
         epochs=150,
