@@ -100,3 +100,11 @@ def _set_aside(folder, names):
     for name in names:
         (folder / name).replace(aside / name)
     print(f"The run that was in {folder} is kept in {aside}")
+
+
+def found(run):
+    """Return a finished run, saying that it is there and what of it is damaged."""
+    for problem in run.damaged():
+        warnings.warn(problem, stacklevel=3)
+    print(f"Already trained: {run.summary}. To train again: {by_door('retrain=True', '--retrain')}")
+    return run

@@ -116,7 +116,7 @@ def fit(
     with locked(out):
         run = folders.begin(out, config, retrain)
         if run.finished:
-            return _found(run)
+            return folders.found(run)
         as_built = not isinstance(model, str) and devices is None
         with seeded(seed):
             with contextlib.nullcontext() if as_built else distribution(devices):
@@ -148,14 +148,6 @@ def _refuse_unknown(model, variant, about):
                 "what its record has to say goes into about={...}"
             )
     check_options("fit", variant, keywords(fit))
-
-
-def _found(run):
-    """Return a finished run, saying that it is there and what of it is damaged."""
-    for problem in run.damaged():
-        warnings.warn(problem, stacklevel=3)
-    print(f"Already trained: {run.summary}. To train again: {by_door('retrain=True', '--retrain')}")
-    return run
 
 
 def _check_own(model, learned, precision, seed):
