@@ -41,8 +41,9 @@ def figures(options):
 def guide(options):
     """Write what was measured into the instructor guide, and the lessons' answers onto one page.
 
-    Keeps the times.json that `run` leaves, then writes the minutes of each lesson and the scores of the
-    recorded runs as tables into notebooks/INSTRUCTORS.md, and the answers into teaching/ANSWERS.md.
+    Keeps the times.json that `run` leaves and the scores of what lessons trained in `lab`, then writes them
+    and the scores of the recorded runs as tables into notebooks/INSTRUCTORS.md, and the answers into
+    teaching/ANSWERS.md.
     """
     from maintain.guide import write_guide
 
@@ -139,7 +140,14 @@ COMMANDS = {
         argument("--out", metavar="DIR", type=Path, default="figures", help="default: figures"),
         OVERWRITE,
     ],
-    guide: [argument("times", nargs="*", metavar="FILE", help="a times.json that `run` left")],
+    guide: [
+        argument(
+            "times",
+            nargs="*",
+            metavar="FILE",
+            help="`run`'s times.json, or a folder of runs",
+        )
+    ],
     ship: [RUN, argument("name", metavar="NAME", help="the name to load it by"), DATA, OVERWRITE],
     signatures: [DATA],
     badges: [],

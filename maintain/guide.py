@@ -7,12 +7,12 @@ teaching/ANSWERS.md the answers that the lessons give and the labs leave out.
 import re
 from pathlib import Path
 
-from fer_kit.runtime.files import replacing, write_json
+from fer_kit.runtime.files import read_json, replacing, write_json
 from fer_kit.studies.reproduction import result_table
 from fer_kit.tools.labs import has_tag, read, with_exercises
 from fer_kit.tools.run import find_notebooks
 from fer_kit.tools.times import read_times
-from fer_kit.training.records import RECORDS
+from fer_kit.training.records import RECORDS, Run
 from maintain.badges import repository
 
 ANSWERS = """# Answers
@@ -28,12 +28,16 @@ def write_guide(times=(), root=None):
     """Redraw the tables of notebooks/INSTRUCTORS.md of the repository at `root` and return its Path.
 
     ARCHITECTURE.md, where there is one, gets the sizes of the package's rooms, and teaching/ANSWERS.md is
-    written. `times` (Paths of `times.json`) are kept in figures/times first. Raises ValueError for a file
-    that is no record of times, and for a guide without a place for a table.
+    written. `times` (Paths of `times.json`) are kept in figures/times first, and what lessons trained in
+    folders among them in figures/lab.json. Raises ValueError for a file that is no record of times, and for
+    a guide without a place for a table.
     """
     root = Path(root or repository())
     for path in map(Path, times):
-        keep_times(path, root / "figures" / "times")
+        if path.is_dir():
+            keep_runs(path, root / "figures" / "lab.json")
+        else:
+            keep_times(path, root / "figures" / "times")
     guide = root / "notebooks" / "INSTRUCTORS.md"
     _redraw(guide, tables(root))
     architecture = root / "ARCHITECTURE.md"
@@ -55,6 +59,7 @@ def tables(root):
     return {
         "minutes": minutes_table(root / "figures" / "times", find_notebooks(root / "notebooks")),
         "results": results_table(RECORDS),
+        "lab": lab_table(root / "figures" / "lab.json"),
     }
 
 
@@ -67,6 +72,31 @@ def keep_times(path, folder):
     if before.get("source") == record["source"]:
         record["seconds"] = before["seconds"] | record["seconds"]
     write_json(kept, record)
+
+
+def keep_runs(folder, kept):
+    """Add the runs of lessons below `folder`, in `lab` on FER-2013, to the JSON file `kept` by run and seed."""
+    record = read_json(kept) if kept.exists() else {}
+    for path in sorted(folder.rglob("provenance.json")):
+        run = Run(path.parent)
+        facts = run.provenance
+        where = path.parent.relative_to(folder).as_posix()
+        name = re.sub(r".*(^|/)lab(-seed-\d+)?/|/?-?seed-?\d+", "", where)
+        real = facts["dataset"]["source"] == "fer2013.zip" and facts["profile"] == "lab"
+        if real and run.finished and "trial" not in name:
+            record.setdefault(name, {})[str(facts["seed"])] = run.best_accuracy
+    write_json(kept, record)
+
+
+def lab_table(kept):
+    """Return a Markdown table of `keep_runs`' file: lowest and highest PublicTest accuracy over the seeds."""
+    if not kept.exists():
+        return "No run has been recorded yet."
+    lines = ["| run | seeds | PublicTest, lowest | highest |", "|---|---:|---:|---:|"]
+    for name, scores in sorted(read_json(kept).items()):
+        low, high = percent(min(scores.values())), percent(max(scores.values()))
+        lines.append(f"| {name} | {len(scores)} | {low} | {high} |")
+    return "\n".join(lines)
 
 
 def minutes_table(folder, lessons):

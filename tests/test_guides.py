@@ -14,6 +14,7 @@ from fer_kit.runtime import devices
 from fer_kit.runtime.files import Written
 from fer_kit.tools.run import Outcome, Setting
 from fer_kit.tools.times import hardware, read_times, write_times
+from fer_kit.training.records import RECORDS, Run
 from maintain import guide as guide
 from maintain.__main__ import main as maintain_main
 from maintain.guide import answers_page, in_minutes, tables, with_tables, write_guide
@@ -155,6 +156,43 @@ def test_minutes_are_kept_and_drawn(repository, tmp_path, monkeypatch):
     assert [path.name for path in (repository / "figures" / "times").iterdir()] == ["lab-tesla-t4.json"]
 
 
+@pytest.fixture
+def lab_runs(tmp_path):
+    """Three finished runs of `lab` on FER-2013, a trial, one on drawn faces and one of `smoke`."""
+    source = next(path for path in RECORDS.iterdir() if (path / "provenance.json").exists())
+    runs = tmp_path / "output"
+    for where, seed, profile, dataset in [
+        ("fer2013-1a/lab/kit-quick", 0, "lab", "fer2013.zip"),
+        ("fer2013-1a/lab-seed-7/kit-quick", 7, "lab", "fer2013.zip"),
+        ("fer2013-1a/lab/kit-quick-seed1", 1, "lab", "fer2013.zip"),
+        ("fer2013-1a/lab/07/kit-quick/seed-1/plain", 1, "lab", "fer2013.zip"),
+        ("fer2013-1a/lab/08/trial-3", 0, "lab", "fer2013.zip"),
+        ("built-in-sample-2b/lab/votes", 0, "lab", "built-in sample"),
+        ("fer2013-1a/smoke/kit-quick", 0, "smoke", "fer2013.zip"),
+    ]:
+        shutil.copytree(source, runs / where)
+        path = runs / where / "provenance.json"
+        facts = json.loads(path.read_text()) | {"seed": seed, "profile": profile}
+        facts.pop("checksum", None)
+        path.write_text(json.dumps(facts | {"dataset": facts["dataset"] | {"source": dataset}}))
+    return runs
+
+
+def test_what_lessons_train_is_kept_by_run_and_seed(repository, lab_runs):
+    write_guide([lab_runs], repository)
+    guide = write_guide(root=repository).read_text()
+    accuracy = Run(lab_runs / "fer2013-1a/lab/kit-quick").best_accuracy
+    shown = f"{100 * accuracy:.1f}"
+    rows = [line for line in guide.splitlines() if line.startswith("| ") and "kit-quick" in line]
+    assert rows == [
+        f"| 07/kit-quick/plain | 1 | {shown} | {shown} |",
+        f"| kit-quick | 3 | {shown} | {shown} |",
+    ]
+    assert json.loads((repository / "figures/lab.json").read_text())["kit-quick"] == {
+        seed: accuracy for seed in "017"
+    }
+
+
 def test_rooms_are_counted(repository):
     for name, text in {
         "fer_kit/__init__.py": "1\n",
@@ -172,7 +210,7 @@ def test_rooms_are_counted(repository):
 def test_without_records_the_guide_says_so(repository, tmp_path, monkeypatch):
     monkeypatch.setattr(guide, "RECORDS", tmp_path / "none")
     text = write_guide(root=repository).read_text()
-    assert text.count("No run has been recorded yet.") == 2
+    assert text.count("No run has been recorded yet.") == 3
 
 
 @pytest.mark.parametrize("text", ["{}", '{"profile": "lab"'])
