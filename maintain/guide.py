@@ -75,7 +75,7 @@ def keep_times(path, folder):
 
 
 def keep_runs(folder, kept):
-    """Add the runs of lessons below `folder`, in `lab` on FER-2013, to the JSON file `kept` by run and seed."""
+    """Add the runs of lessons below `folder`, in `lab` on FER-2013, to the JSON `kept` by run and seed."""
     record = read_json(kept) if kept.exists() else {}
     for path in sorted(folder.rglob("provenance.json")):
         run = Run(path.parent)
