@@ -180,5 +180,5 @@ def gender_histogram(scores, title="How sure is it?", source="", bins=20):
         axis.hist(values, edges, color=colour, alpha=0.55, label=f"labelled {name} ({len(values):,})")
     axis.axvline(50, color=GREY, linestyle=":")
     axis.set(title=title, xlabel=f"probability of {names[1]} (%)", ylabel="faces")
-    axis.legend()
+    axis.legend(loc="upper center")
     return stamp(figure, source)
