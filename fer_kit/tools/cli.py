@@ -14,7 +14,7 @@ from fer_kit.data.usages import SHARE
 from fer_kit.models.catalogue import find_architecture
 from fer_kit.runtime.extras import extras_named
 from fer_kit.runtime.names import command_line
-from fer_kit.runtime.settings import PROFILES
+from fer_kit.runtime.settings import PROFILES, choose_seed
 from fer_kit.runtime.signals import as_interrupts
 from fer_kit.runtime.stderr import plain_warnings, print_anywhere, start_keras
 from fer_kit.training.recipes import RECIPES, find_recipe
@@ -137,6 +137,7 @@ def train(options):
     check_outside(options.out, options.data)
     faces = load_faces(options.data, **_reading(options), hold_out=options.hold_out or SHARE)
     _tell_notes(options, faces)
+    seed = choose_seed(options.seed)
     if options.drop:
         faces = faces.drop(options.drop)
     start_keras()
@@ -144,8 +145,8 @@ def train(options):
     from fer_kit.training.loop import fit
 
     if options.per_emotion:
-        (faces,) = take_sizes(faces, [options.per_emotion], options.seed).values()
-    chosen = {"epochs": options.epochs, "seed": options.seed, "retrain": options.retrain}
+        (faces,) = take_sizes(faces, [options.per_emotion], seed).values()
+    chosen = {"epochs": options.epochs, "seed": seed, "retrain": options.retrain}
     if options.no_augment:
         chosen["augment"] = None
     run = fit(options.name, faces, options.recipe, options.out, teacher=options.teacher, **chosen)
