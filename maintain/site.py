@@ -39,6 +39,8 @@ SETTINGS = {
     "extensions": ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"],
     "html_theme": "furo",
     "html_title": "Facial expression recognition",
+    "html_static_path": ["site.css"],
+    "html_css_files": ["site.css"],
     "html_show_sphinx": False,
     "nb_execution_mode": "off",
     "nb_merge_streams": True,
@@ -51,6 +53,12 @@ SETTINGS = {
     "suppress_warnings": ["myst.header", "mystnb.unknown_mime_type", "misc.highlighting_failure"],
 }
 
+
+STYLE = """.cell_output { overflow-x: auto; }
+.cell_output table { border: none; border-collapse: collapse; }
+.cell_output th, .cell_output td { border: none; padding: 0.2em 0.6em; }
+"""
+"""A table that is wider than the page is moved by itself, and has the look of those with a style."""
 
 MARK = "site.txt"
 """By this file a folder is known as that of a site."""
@@ -66,6 +74,7 @@ def site(out):
     source = Path(out) / "source"
     source.mkdir(parents=True, exist_ok=True)
     copy_pages(source)
+    (source / "site.css").write_text(STYLE, encoding="utf-8")
     execute_lessons(source / "notebooks")
     shutil.rmtree(source / "labs", ignore_errors=True)
     write_labs(source / "labs")
@@ -165,11 +174,11 @@ def deck(notebook):
 
 
 def beginning(cell):
-    """Return a section's heading and its first paragraph, or None for a cell without a heading."""
+    """Return a section's heading and its first paragraph that is no badge; None without a heading."""
     found = re.match(r"(#{1,3}) .+", cell.source)
     if found is None and not cell.source.startswith("**In this notebook you will**"):
         return None
-    paragraphs = re.split(r"\n\s*\n", cell.source.strip())
+    paragraphs = [part for part in re.split(r"\n\s*\n", cell.source.strip()) if not part.startswith("[![")]
     kind = "subslide" if found is None or len(found[1]) == 3 else "slide"
     about = {"slideshow": {"slide_type": kind}}
     return nbformat.v4.new_markdown_cell("\n\n".join(paragraphs[:2]), metadata=about)
