@@ -140,14 +140,7 @@ COMMANDS = {
         argument("--out", metavar="DIR", type=Path, default="figures", help="default: figures"),
         OVERWRITE,
     ],
-    guide: [
-        argument(
-            "times",
-            nargs="*",
-            metavar="FILE",
-            help="`run`'s times.json, or a folder of runs",
-        )
-    ],
+    guide: [argument("times", nargs="*", metavar="PATH", help="`run`'s times.json, or a folder of runs")],
     ship: [RUN, argument("name", metavar="NAME", help="the name to load it by"), DATA, OVERWRITE],
     signatures: [DATA],
     badges: [],

@@ -81,6 +81,7 @@ def keep_runs(folder, kept):
         run = Run(path.parent)
         facts = run.provenance
         where = path.parent.relative_to(folder).as_posix()
+        # From `fer2013-9d0f2abe/lab/07/kit-quick/seed-1/plain` to `07/kit-quick/plain`.
         name = re.sub(r".*(^|/)lab(-seed-\d+)?/|/?-?seed-?\d+", "", where)
         real = facts["dataset"]["source"] == "fer2013.zip" and facts["profile"] == "lab"
         if real and run.finished and "trial" not in name:
