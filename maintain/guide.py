@@ -75,8 +75,12 @@ def keep_times(path, folder):
 
 
 def keep_runs(folder, kept):
-    """Add the runs of lessons below `folder`, in `lab` on FER-2013, to the JSON `kept` by run and seed."""
+    """Add the runs of lessons below `folder`, in `lab` on FER-2013, to the JSON `kept` by run and seed.
+
+    Raises ValueError when there is none, or one that is damaged.
+    """
     record = read_json(kept) if kept.exists() else {}
+    found = {}
     for path in sorted(folder.rglob("provenance.json")):
         run = Run(path.parent)
         facts = run.provenance
@@ -85,7 +89,11 @@ def keep_runs(folder, kept):
         name = re.sub(r".*(^|/)lab(-seed-\d+)?/|/?-?seed-?\d+", "", where)
         real = facts["dataset"]["source"] == "fer2013.zip" and facts["profile"] == "lab"
         if real and run.finished and "trial" not in name:
-            record.setdefault(name, {})[str(facts["seed"])] = run.best_accuracy
+            found[name, str(facts["seed"])] = run.best_accuracy
+    if not found:
+        raise ValueError(f"{folder} holds no finished run of a lesson in `lab` on fer2013.zip")
+    for (name, seed), accuracy in found.items():
+        record.setdefault(name, {})[seed] = accuracy
     write_json(kept, record)
 
 

@@ -191,6 +191,8 @@ def test_what_lessons_train_is_kept_by_run_and_seed(repository, lab_runs):
     assert json.loads((repository / "figures/lab.json").read_text())["kit-quick"] == {
         seed: accuracy for seed in "017"
     }
+    with pytest.raises(ValueError, match="smoke holds no finished run of a lesson in `lab`"):
+        write_guide([lab_runs / "fer2013-1a/smoke"], repository)
 
 
 def test_rooms_are_counted(repository):
