@@ -47,7 +47,7 @@ def guide(options):
     """
     from maintain.guide import write_guide
 
-    print(write_guide(options.times))
+    print(write_guide(options.measured))
 
 
 def ship(options):
@@ -140,7 +140,7 @@ COMMANDS = {
         argument("--out", metavar="DIR", type=Path, default="figures", help="default: figures"),
         OVERWRITE,
     ],
-    guide: [argument("times", nargs="*", metavar="PATH", help="`run`'s times.json, or a folder of runs")],
+    guide: [argument("measured", nargs="*", metavar="PATH", help="`run`'s times.json, or a folder of runs")],
     ship: [RUN, argument("name", metavar="NAME", help="the name to load it by"), DATA, OVERWRITE],
     signatures: [DATA],
     badges: [],

@@ -24,16 +24,18 @@ LESSONS = {"zhao": "05", "choudhari": "04", "hejslet": "04", "kit": "05"}
 """The lesson in which networks are trained, by the first word of their id."""
 
 
-def write_guide(times=(), root=None):
+def write_guide(measured=(), root=None):
     """Redraw the tables of notebooks/INSTRUCTORS.md of the repository at `root` and return its Path.
 
     ARCHITECTURE.md, where there is one, gets the sizes of the package's rooms, and teaching/ANSWERS.md is
-    written. `times` (Paths of `times.json`) are kept in figures/times first, and what lessons trained in
-    folders among them in figures/lab.json. Raises ValueError for a file that is no record of times, and for
-    a guide without a place for a table.
+    written. Of `measured` (Paths), a `times.json` is kept in figures/times first, and what lessons trained in
+    a folder in figures/lab.json. Raises FileNotFoundError for a path where nothing is, ValueError for a file
+    that is no record of times and for a guide without a place for a table.
     """
     root = Path(root or repository())
-    for path in map(Path, times):
+    for path in map(Path, measured):
+        if not path.exists():
+            raise FileNotFoundError(f"there is no {path}; give a times.json or a folder that `run` wrote")
         if path.is_dir():
             keep_runs(path, root / "figures" / "lab.json")
         else:

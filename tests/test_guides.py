@@ -222,6 +222,11 @@ def test_what_is_no_record_of_times_is_named(repository, tmp_path, text):
         write_guide([tmp_path / "times.json"], repository)
 
 
+def test_a_measurement_that_is_not_there_is_named(repository, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no .*nowhere; give a times.json"):
+        write_guide([tmp_path / "nowhere"], repository)
+
+
 def test_a_guide_without_a_place_for_tables(repository):
     (repository / "notebooks" / "INSTRUCTORS.md").write_text("# For instructors")
     with pytest.raises(ValueError, match="no place for a table"):
