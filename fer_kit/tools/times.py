@@ -47,18 +47,20 @@ def forecast(paths, profile):
     folder = paths[0].parents[1] / "figures" / "times"
     records = [read_times(path) for path in sorted(folder.glob("*.json"))]
     records = [record for record in records if record["profile"] == profile]
-    timed = {}
+    timed, machines = {}, set()
     for path in paths:
-        known = [record["seconds"][path.stem] for record in records if path.stem in record["seconds"]]
+        known = [record for record in records if path.stem in record["seconds"]]
         if known:
-            timed[path.stem] = max(known)
+            slowest = max(known, key=lambda record: record["seconds"][path.stem])
+            timed[path.stem] = slowest["seconds"][path.stem]
+            machines.add(slowest["hardware"])
     if not timed:
         return ""
-    machines = " and ".join(sorted({record["hardware"] for record in records}))
     several = "This notebook" if len(timed) == 1 else f"These {len(timed)} notebooks"
     untimed = len(paths) - len(timed)
     rest = f" {untimed} more were never timed." if untimed else ""
-    return f"{several} took {duration(sum(timed.values()))} on {machines}.{rest}"
+    took = duration(sum(timed.values()))
+    return f"{several} took {took} on {' and '.join(sorted(machines))}.{rest}"
 
 
 def _trainings():
