@@ -39,7 +39,10 @@ is how far confidence and accuracy lie apart. Several seeds are averaged, and so
 A difference under 0.75 points is within one standard error. Rows without a PrivateTest number have
 not been run yet.
 *kit-vote* is the mean answer of the kit's own networks, the strongest two or more, as many as score
-best on PublicTest. Murphy's InceptionV3 is missing: it needs ImageNet weights.
+best on PublicTest.
+In murphy's rows another network with ImageNet's weights stands in for InceptionV3, whose file has to be
+downloaded; its name and the side of its pictures stand in the row. murphy-dropdisgust tells six emotions
+apart, on faces without disgust: no other row answers the same questions.
 hejslet-large's 63 % belong to a run that overfits, with 90 to 93 % on Training; the record beside it was
 trained with augmentation. Its closest relative is `studies/without-augmentation`, below.
 """

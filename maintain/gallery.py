@@ -38,7 +38,8 @@ def draw_all(records) -> Iterator[Drawn]:
     """Yield every figure: facts and drawn faces, the shipped network, then the folder of run `records`."""
     parts = [facts(), _of_the_shipped_network(), _of_runs(records)]
     parts += [gallery_records.of_classical(records), gallery_records.of_tuning(records)]
-    parts += [gallery_records.of_studies(records), _of_detectors(), _overview(records)]
+    parts += [gallery_records.of_studies(records), gallery_records.of_murphy(records)]
+    parts += [_of_detectors(), _overview(records)]
     for part in parts:
         for drawn in part:
             yield Drawn(*drawn)

@@ -10,10 +10,11 @@ from fer_kit.studies.classical import table as baselines_in
 from fer_kit.studies.common import PLAIN
 from fer_kit.studies.data_size import fit_power_law, recorded_sizes
 from fer_kit.studies.drop_emotion import recorded_drop
+from fer_kit.studies.reproduction import MURPHY, Experiment
 from fer_kit.studies.tuning.results import read_record
 from fer_kit.training.records import Run
 
-CONFUSION = {"hejslet-light": "hejslet-fig5", "zhao-vgg": "zhao-tab1"}
+CONFUSION = {"hejslet-light": "hejslet-fig5", "zhao-vgg": "zhao-tab1", "murphy-finetune": "murphy-fig6"}
 """Items of the reports that are confusion matrices, by the network they belong to."""
 
 
@@ -84,7 +85,7 @@ def of_classical(records):
 
 
 def of_studies(records):
-    """Yield hejslet's overfitting, murphy's training without disgust, and accuracy by training faces."""
+    """Yield hejslet's overfitting, kit-small without disgust, and its accuracy by training faces."""
     large = Run(records / "studies" / "without-augmentation")
     if large.finished:
         yield _overfitting(large)
@@ -93,7 +94,7 @@ def of_studies(records):
         return
     made = _made_from(plain.provenance, "studies")
     network = f"{plain.config['model']}, {len(plain.history)} epochs"
-    drawn = _without_disgust(plain, six) if six.finished else []
+    drawn = [_without_disgust(plain, six)] if six.finished else []
     for report_id, caption, figure in (*drawn, *_by_size(plain)):
         yield report_id, f"{network}: {caption}.", figure, made
 
@@ -111,12 +112,34 @@ def _overfitting(run):
 
 def _without_disgust(plain, six):
     drop = recorded_drop(plain, six)
-    histories = {"seven emotions": plain.history, "six emotions": six.history}
-    figure = studies.compare_histories(histories, "PublicTest", plain.source)
-    yield "murphy-fig5", "two tasks, so two curves that cannot be compared", figure
     points, low, high = (100 * drop.fair[key] for key in ("points", "low", "high"))
     caption = f"of {100 * drop.reported:+.1f} points training without disgust made {points:+.1f} "
-    yield "murphy-dropdisgust", f"{caption}({low:+.1f} to {high:+.1f})", studies.fair_comparison(drop)
+    return "murphy-dropdisgust", f"{caption}({low:+.1f} to {high:+.1f})", studies.fair_comparison(drop)
+
+
+def of_murphy(records):
+    """Yield murphy's stages, these and training without disgust side by side, and all experiments' scores."""
+    runs = {name: run for name in MURPHY if (run := Run(records / name)).finished}
+    base, six = runs.get("murphy-base"), runs.get("murphy-dropdisgust")
+    if base is None:
+        return
+    stages = [run for run in runs.values() if run is not six]
+    for run in stages:
+        variant = run.config["variant"]
+        words = f"{variant['backbone']} at {variant['size']} pixels"
+        yield from of_run(run, Experiment(run.folder.name, words, run.config["recipe"]["name"]))
+    made = _made_from(base.provenance, "murphy")
+    if six:
+        report_id, caption, figure = _without_disgust(base, six)
+        yield report_id, f"{base.config['model']}: {caption}.", figure, made
+    histories = {run.folder.name: run.history for run in runs.values()}
+    figure = studies.compare_histories(histories, "PublicTest", base.source)
+    yield "murphy-fig5", "Six emotions are another task: that curve cannot be compared.", figure, made
+    studied = [Run(path.parent) for path in sorted(records.glob("studies/murphy-*/config.json"))]
+    scored = {run.folder.name: run.score("PrivateTest") for run in (*stages, *studied)}
+    scores = {name: (one["accuracy"], tuple(one["interval"])) for name, one in scored.items() if one}
+    figure = results.compare_models(scores, "murphy's experiments, PrivateTest", base.source)
+    yield "murphy-results", "Each differs from murphy-base in what its name says.", figure, made
 
 
 def _by_size(plain):

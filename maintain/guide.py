@@ -20,7 +20,7 @@ ANSWERS = """# Answers
 To questions of the prose and to open exercises: what lessons say, folded away, and labs leave out. Written by
 `python -m maintain guide`."""
 
-LESSONS = {"zhao": "05", "choudhari": "04", "hejslet": "04", "kit": "05"}
+LESSONS = {"zhao": "05", "choudhari": "04", "hejslet": "04", "murphy": "06", "kit": "05"}
 """The lesson in which networks are trained, by the first word of their id."""
 
 
@@ -103,11 +103,17 @@ def lab_table(kept):
     """Return a Markdown table of `keep_runs`' file: lowest and highest PublicTest accuracy over the seeds."""
     if not kept.exists():
         return "No run has been recorded yet."
-    lines = ["| run | seeds | PublicTest, lowest | highest |", "|---|---:|---:|---:|"]
-    for name, scores in sorted(read_json(kept).items()):
+    lines = ["| lesson | run | seeds | PublicTest, lowest | highest |", "|---|---|---:|---:|---:|"]
+    runs = [(_lesson(name), name, scores) for name, scores in read_json(kept).items()]
+    for lesson, name, scores in sorted(runs):
         low, high = percent(min(scores.values())), percent(max(scores.values()))
-        lines.append(f"| {name} | {len(scores)} | {low} | {high} |")
+        lines.append(f"| {lesson} | {name} | {len(scores)} | {low} | {high} |")
     return "\n".join(lines)
+
+
+def _lesson(name):
+    """The lesson of a run or a row: its name begins with the lesson's number or with a word of `LESSONS`."""
+    return name[:2] if name[:2].isdigit() else LESSONS.get(name.partition("-")[0], "–")
 
 
 def minutes_table(folder, lessons):
@@ -151,7 +157,7 @@ def results_table(records):
         return "No run has been recorded yet."
     for report_id, row in found.dropna(subset=["PrivateTest"]).iterrows():
         interval = f"{percent(row['PrivateTest'])} ({percent(row['low'])} to {percent(row['high'])})"
-        cells = [report_id, LESSONS[report_id.partition("-")[0]], percent(row["report"])]
+        cells = [report_id, _lesson(report_id), percent(row["report"])]
         epochs = f"{row['epochs']:.0f}" if row["epochs"] == row["epochs"] else "–"
         cells += [percent(row["chosen on"]), interval, percent(row["twin-free"]), epochs]
         lines.append(f"| {' | '.join(cells)} |")

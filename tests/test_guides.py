@@ -185,8 +185,8 @@ def test_what_lessons_train_is_kept_by_run_and_seed(repository, lab_runs):
     shown = f"{100 * accuracy:.1f}"
     rows = [line for line in guide.splitlines() if line.startswith("| ") and "kit-quick" in line]
     assert rows == [
-        f"| 07/kit-quick/plain | 1 | {shown} | {shown} |",
-        f"| kit-quick | 3 | {shown} | {shown} |",
+        f"| 05 | kit-quick | 3 | {shown} | {shown} |",
+        f"| 07 | 07/kit-quick/plain | 1 | {shown} | {shown} |",
     ]
     assert json.loads((repository / "figures/lab.json").read_text())["kit-quick"] == {
         seed: accuracy for seed in "017"

@@ -10,12 +10,12 @@ import pytest
 import maintain.figures as drawing
 from fer_kit.data.emotions import EMOTIONS
 from fer_kit.runtime.files import write_json
-from fer_kit.studies.reproduction import EXPERIMENTS, attempts, kit_vote, result_table, runs_of
+from fer_kit.studies.reproduction import EXPERIMENTS, MURPHY, attempts, kit_vote, result_table, runs_of
 from fer_kit.training.records import RECORDS
 from maintain.animation import animation
 from maintain.figures import figures, result_rows
 from maintain.gallery import Drawn
-from maintain.gallery_records import of_classical, of_tuning
+from maintain.gallery_records import of_classical, of_murphy, of_tuning
 
 TWINS = 703
 """Training faces with a pixel-identical twin in PublicTest or PrivateTest; test_dataset.py counts them."""
@@ -23,10 +23,11 @@ TWINS = 703
 BY_ID = {experiment.report_id: experiment for experiment in EXPERIMENTS}
 
 
-def write_record(folder, model, recipe, epochs, accuracies, private=None, seed=0):
+def write_record(folder, model, recipe, epochs, accuracies, private=None, seed=0, variant=()):
     """A finished record with a history and, where `private` is given, a PrivateTest score."""
     config = {
         "model": model,
+        "variant": dict(variant),
         "recipe": {"name": recipe, "epochs": epochs, "monitor": "val_accuracy"},
         "seed": seed,
     }
@@ -69,9 +70,25 @@ def test_the_table_takes_the_longest_runs_of_the_reports_recipe_and_averages_see
     assert (row.low, row.high) == pytest.approx((0.54, 0.58))
 
 
+def test_murphys_rows_name_the_backbone_that_learned_them(records):
+    assert {"murphy-base", "murphy-finetune"} <= set(result_table(records).index)
+    assert not list(of_murphy(records))
+    lite = {"backbone": "EfficientNetLite0", "size": 224}
+    write_record(
+        records / "murphy-base", "EfficientNetLite0", "murphy-base", 2, [0.4, 0.5], 0.45, variant=lite
+    )
+    table = result_table(records)
+    assert "murphy-base" not in table.index
+    row = table.loc["murphy-base (EfficientNetLite0, 224 px)"]
+    assert (row.report, row["chosen on"], row.PrivateTest) == (0.4414, 0.5, 0.45)
+    drawn = [report_id for report_id, *_ in of_murphy(records)]
+    assert drawn == ["murphy-base", "murphy-base", "murphy-fig5", "murphy-results"]
+    plt.close("all")
+
+
 def test_a_network_without_a_record_keeps_its_row(records, tmp_path):
     table = result_table(records)
-    assert list(table.index) == list(BY_ID) and np.isnan(table.PrivateTest["zhao-cnn"])
+    assert set(table.index) == {*BY_ID, *MURPHY} and np.isnan(table.PrivateTest["zhao-cnn"])
     assert runs_of(BY_ID["zhao-cnn"], records) == []
     assert "| zhao-cnn | 57.15% | – | – |" in result_rows(tmp_path / "no records at all")
 

@@ -1,5 +1,6 @@
 """How much data: accuracy against training images, and the learning curve through it (murphy-size)."""
 
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,8 +77,8 @@ def recorded_sizes(folder):
     rows = {}
     for path in Path(folder).glob("*/config.json"):
         name = path.parent.name
-        if name != PLAIN and not name.endswith("per-emotion"):
-            continue
+        if name != PLAIN and not re.fullmatch(r"\d+-per-emotion", name):
+            continue  # murphy's own begin with another word
         run = Run(path.parent)
         try:
             if run.finished:

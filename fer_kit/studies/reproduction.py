@@ -38,7 +38,11 @@ REPORT_NETWORKS = (
     Experiment("hejslet-large", "hejslet-large", "hejslet", 0.63),
     Experiment("hejslet-light", "hejslet-light", "hejslet", 0.643),
 )
-"""Networks of the reports. Murphy's need ImageNet weights and are not among them: see notebook 06."""
+"""Networks of the reports that are trained from scratch; for murphy's see `MURPHY`."""
+
+MURPHY = {"murphy-base": 0.4414, "murphy-finetune": 0.49, "murphy-dropdisgust": 0.4866}
+"""murphy's test accuracies, 0-1, by item. In the records another backbone with ImageNet's weights may
+stand in for InceptionV3 (lesson 06): its name and the side of its pictures stand in the table."""
 
 KIT_NETWORKS = (
     Experiment("kit-small", "kit-small", "kit-small"),
@@ -64,19 +68,19 @@ def finished_runs(records=RECORDS):
     a warning.
     """
     runs = [Run(path.parent) for path in sorted(records.glob("*/config.json"))]
-    return [run for run in runs if _is_result(run)]
+    return [run for run in runs if _is_result(run) and run.provenance["emotions"] == list(EMOTIONS)]
 
 
 def _is_result(run):
+    """Whether a run is finished and sound; warns of a damaged one, and of one that used PrivateTest."""
     try:
-        finished = run.finished and run.best_epoch is not None
+        finished = run.finished and run.best_epoch is not None and bool(run.provenance["emotions"])
         problem = f"{run.folder} {run.leak}" if finished and run.leak else ""
-        wanted = finished and run.provenance["emotions"] == list(EMOTIONS)
     except (ValueError, OSError) as error:
         problem = str(error)
     if problem:
         warnings.warn(f"left out of the results: {problem}", stacklevel=4)
-    return not problem and wanted
+    return not problem and finished
 
 
 def runs_of(experiment, records=RECORDS):
@@ -92,7 +96,7 @@ def attempts(model, records=RECORDS):
 
     Columns: `augmentation`; `weight decay`; `mixup`; `teacher`, the share of the teachers' answers, 0-1;
     `epochs`; accuracies, 0-1, in `training` in the last epoch, on `PublicTest`, on `PrivateTest` and on its
-    `twin-free` faces.
+    `twin-free` faces; `macro-F1` on PrivateTest, 0-1.
 
     Raises ValueError where there is none.
     """
@@ -107,8 +111,9 @@ def attempts(model, records=RECORDS):
 def _attempt(run):
     recipe = run.config["recipe"]
     private = run.score("PrivateTest")
+    usual = getattr(MODELS.get(run.config["model"]), "augmentation", None)  # a backbone has none of its own
     return {
-        "augmentation": run.config["variant"].get("augment", MODELS[run.config["model"]].augmentation),
+        "augmentation": run.config["variant"].get("augment", usual),
         "weight decay": recipe["weight_decay"],
         "mixup": recipe["mixup"],
         "teacher": recipe.get("teacher", 0.0),
@@ -117,6 +122,7 @@ def _attempt(run):
         "PublicTest": run.best_accuracy,
         "PrivateTest": private["accuracy"],
         "twin-free": private["accuracy_twin_free"],
+        "macro-F1": private["macro_f1"],
     }
 
 
@@ -126,10 +132,12 @@ def result_table(records=RECORDS):
     Columns: `report`; `chosen on` the accuracy on the faces that chose the epoch, which is how the reports
     score; `PrivateTest` scored once, with `low` and `high` of its 95 % interval; `twin-free`; `macro-F1`;
     `calibration error`; `seeds`; `epochs`; `record`, the folder's name. Several seeds are averaged, and so
-    are their intervals. Experiments without a record have NaN. The last row is `kit_vote`, when there are
-    two networks to vote.
+    are their intervals. Experiments without a record have NaN. murphy's rows are named by item and backbone.
+    The last row is `kit_vote`, when there are two networks to vote.
     """
-    rows = {experiment.report_id: _row(experiment, records) for experiment in EXPERIMENTS}
+    rows = {experiment.report_id: _row(experiment, records) for experiment in REPORT_NETWORKS}
+    rows |= _murphy_rows(records)
+    rows |= {experiment.report_id: _row(experiment, records) for experiment in KIT_NETWORKS}
     if members := kit_vote(records):
         rows["kit-vote"] = _vote_row(members)
     return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=COLUMNS)
@@ -163,13 +171,29 @@ def _vote_row(members):
     return row | {"record": " + ".join(run.folder.name for run in members)}
 
 
+def _murphy_rows(records):
+    """Return murphy's rows; the name of one with a record says which backbone has learned it."""
+    rows = {}
+    for item, reported in MURPHY.items():
+        run = Run(records / item)
+        if _is_result(run):
+            variant = run.config["variant"]
+            item = f"{item} ({variant['backbone']}, {variant['size']} px)"
+            rows[item] = {"report": reported} | _row_of([run])
+        else:
+            rows[item] = {"report": reported}
+    return rows
+
+
 def _row(experiment, records):
     runs = runs_of(experiment, records)
     longest = [run for run in runs if run.config["recipe"]["epochs"] == runs[0].config["recipe"]["epochs"]]
     row = {"report": experiment.reported if experiment.reported is not None else np.nan}
-    if not longest:
-        return row
-    row["chosen on"] = np.mean([run.best_accuracy for run in longest])
+    return row | _row_of(longest) if longest else row
+
+
+def _row_of(longest):
+    row = {"chosen on": np.mean([run.best_accuracy for run in longest])}
     private = [score for run in longest if (score := run.score("PrivateTest"))]
     if private:
         row |= _private_columns(private)
