@@ -120,9 +120,10 @@ def _without_disgust(plain, six):
 def of_murphy(records):
     """Yield murphy's stages, these and training without disgust side by side, and all experiments' scores."""
     runs = {name: run for name in MURPHY if (run := Run(records / name)).finished}
-    base, six = runs.get("murphy-base"), runs.get("murphy-dropdisgust")
-    if base is None:
+    if "murphy-base" not in runs:
         return
+    base = runs["murphy-base"]
+    six = runs.get("murphy-dropdisgust")
     stages = [run for run in runs.values() if run is not six]
     for run in stages:
         variant = run.config["variant"]

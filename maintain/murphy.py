@@ -28,7 +28,7 @@ def murphy(faces, out):
     for name, shown, options in heads(faces):
         run = train_head(backbone, shown, out / name, **options)
         evaluate(run, shown, "PrivateTest")
-    own_protocol(backbone, faces, out / "own-protocol")
+    own_protocol(backbone, faces, out / "split")
     small = load_backbone(BACKBONE, TUNED, "package")
     base = train_head(small, faces, out / f"murphy-base-{TUNED}")
     evaluate(base, faces, "PrivateTest")

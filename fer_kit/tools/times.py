@@ -47,7 +47,8 @@ def forecast(paths, profile):
     folder = paths[0].parents[1] / "figures" / "times"
     records = [read_times(path) for path in sorted(folder.glob("*.json"))]
     records = [record for record in records if record["profile"] == profile]
-    timed, machines = {}, set()
+    timed = {}
+    machines = set()
     for path in paths:
         known = [record for record in records if path.stem in record["seconds"]]
         if known:
