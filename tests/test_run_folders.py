@@ -93,7 +93,7 @@ def hurt(path, how, place, bit, foreign):
         shutil.copy(foreign, path)
     elif how == "cut":
         path.write_bytes(content[: int(place * len(content))])
-    else:
+    elif content:  # a lock is an empty file
         content[int(place * len(content))] ^= 1 << bit
         path.write_bytes(content)
 

@@ -96,7 +96,7 @@ def attempts(model, records=RECORDS):
 
     Columns: `augmentation`; `weight decay`; `mixup`; `teacher`, the share of the teachers' answers, 0-1;
     `epochs`; accuracies, 0-1, in `training` in the last epoch, on `PublicTest`, on `PrivateTest` and on its
-    `twin-free` faces; `macro-F1` on PrivateTest, 0-1.
+    `twin-free` faces.
 
     Raises ValueError where there is none.
     """
@@ -122,7 +122,6 @@ def _attempt(run):
         "PublicTest": run.best_accuracy,
         "PrivateTest": private["accuracy"],
         "twin-free": private["accuracy_twin_free"],
-        "macro-F1": private["macro_f1"],
     }
 
 
