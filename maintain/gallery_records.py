@@ -128,7 +128,9 @@ def of_murphy(records):
     for run in stages:
         variant = run.config["variant"]
         words = f"{variant['backbone']} at {variant['size']} pixels"
-        yield from of_run(run, Experiment(run.folder.name, words, run.config["recipe"]["name"]))
+        drawn = of_run(run, Experiment(run.folder.name, words, run.config["recipe"]["name"]))
+        for report_id, caption, figure, made in drawn:
+            yield report_id, f"{words} in its place. {caption}", figure, made
     made = _made_from(base.provenance, "murphy")
     if six:
         report_id, caption, figure = _without_disgust(base, six)

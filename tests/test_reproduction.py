@@ -81,14 +81,19 @@ def test_murphys_rows_name_the_backbone_that_learned_them(records):
     assert "murphy-base" not in table.index
     row = table.loc["murphy-base (EfficientNetLite0, 224 px)"]
     assert (row.report, row["chosen on"], row.PrivateTest) == (0.4414, 0.5, 0.45)
-    drawn = [report_id for report_id, *_ in of_murphy(records)]
+    shown = list(of_murphy(records))
+    assert all("EfficientNetLite0 at 224 pixels" in caption for _, caption, *_ in shown[:2])
+    drawn = [report_id for report_id, *_ in shown]
     assert drawn == ["murphy-base", "murphy-base", "murphy-fig5", "murphy-results"]
     plt.close("all")
 
 
 def test_a_network_without_a_record_keeps_its_row(records, tmp_path):
     table = result_table(records)
-    assert set(table.index) == {*BY_ID, *MURPHY} and np.isnan(table.PrivateTest["zhao-cnn"])
+    names = list(BY_ID)
+    reports = names.index("kit-small")  # murphy's rows follow those of the other reports
+    assert list(table.index) == [*names[:reports], *MURPHY, *names[reports:]]
+    assert np.isnan(table.PrivateTest["zhao-cnn"])
     assert runs_of(BY_ID["zhao-cnn"], records) == []
     assert "| zhao-cnn | 57.15% | – | – |" in result_rows(tmp_path / "no records at all")
 

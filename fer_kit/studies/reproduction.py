@@ -175,12 +175,12 @@ def _murphy_rows(records):
     rows = {}
     for item, reported in MURPHY.items():
         run = Run(records / item)
+        row = {"report": reported}
         if _is_result(run):
             variant = run.config["variant"]
             item = f"{item} ({variant['backbone']}, {variant['size']} px)"
-            rows[item] = {"report": reported} | _row_of([run])
-        else:
-            rows[item] = {"report": reported}
+            row |= _row_of([run])
+        rows[item] = row
     return rows
 
 
