@@ -47,6 +47,13 @@ def test_copies_lie_on_both_sides_only_when_they_are_made_before_the_split(flat)
     assert gap.seen_before(learnt, held_out).mean() > 0.9
 
 
+def test_an_emotion_with_a_single_face_lies_on_one_side_alone(flat):
+    rare = flat.training[np.flatnonzero(flat.training.labels != 1)].join(flat.training[[1]])
+    learnt, held_out = gap.split_then_augment(rare, times=3)
+    assert sum(1 in side.labels for side in (learnt, held_out)) == 1
+    assert sum(np.sum(side.labels == 1) for side in gap.augment_then_split(rare, times=3)) == 3
+
+
 def test_a_pixel_identical_twin_counts_as_seen(flat):
     learnt, held_out = flat.training.split()
     twin = held_out[:1].join(held_out[1:])

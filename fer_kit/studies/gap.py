@@ -56,7 +56,8 @@ def augment_then_split(faces, times=10, seed=0):
 
 def _multiply_all(faces, times, seed):
     for number, name in enumerate(faces.names):
-        faces = multiply(faces, name, times, seed=seed + number)
+        if number in faces.labels:  # a split of few faces may leave a rare emotion on one side alone
+            faces = multiply(faces, name, times, seed=seed + number)
     return faces
 
 
