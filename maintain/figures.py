@@ -15,7 +15,7 @@ from fer_kit.models import pretrained
 from fer_kit.plots import base
 from fer_kit.reports import CITATIONS, REPORTED
 from fer_kit.runtime.files import check_free, read_json, replacing, write_json
-from fer_kit.studies.reproduction import EXPERIMENTS, result_table
+from fer_kit.studies.reproduction import result_table
 from fer_kit.training.recipes import RECIPES
 from fer_kit.training.records import RECORDS, Run
 from maintain.gallery import draw_all
@@ -39,7 +39,8 @@ is how far confidence and accuracy lie apart. Several seeds are averaged, and so
 A difference under 0.75 points is within one standard error. Rows without a PrivateTest number have
 not been run yet.
 *kit-vote* is the mean answer of the kit's own networks, the strongest two or more, as many as score
-best on PublicTest.
+best on PublicTest. *kit-transfer* knew ImageNet's pictures before it saw a face: that is extra data, so it
+votes in a row of its own.
 In murphy's rows another network with ImageNet's weights stands in for InceptionV3, whose file has to be
 downloaded; its name and the side of its pictures stand in the row. murphy-dropdisgust tells six emotions
 apart, on faces without disgust: no other row answers the same questions.
@@ -147,7 +148,7 @@ def front_page(out, records=RECORDS):
     if table.PrivateTest.isna().all():
         return ""
     card = pretrained.card("kit-small")
-    networks = table.drop(index="kit-vote", errors="ignore")
+    networks = table[~table.index.str.startswith("kit-vote")]
     best = networks.loc[networks["chosen on"].idxmax()]
     report = networks.loc[networks["report"].idxmax()]
     shipped = card["PrivateTest"]
@@ -174,13 +175,15 @@ def _notes(table, records):
     if "record" not in table:
         return ""
     record = table.record.dropna()
-    full = {experiment.report_id: RECIPES[experiment.recipe].epochs for experiment in EXPERIMENTS}
-    asked = {n: Run(records / record[n]).config["recipe"]["epochs"] for n in full if n in record.index}
+    votes = record.index.str.startswith("kit-vote")
+    recipes = {name: Run(records / folder).config["recipe"] for name, folder in record[~votes].items()}
+    full = {name: RECIPES[recipe["name"]].epochs for name, recipe in recipes.items()}
+    asked = {name: recipe["epochs"] for name, recipe in recipes.items()}
     short = [f"{name} ({n} of {full[name]} epochs)" for name, n in asked.items() if n < full[name]]
     notes = [f"Trained for less than the recipe: {', '.join(short)}."] if short else []
-    if "kit-vote" in record.index:
-        names = record["kit-vote"].split(" + ")
-        notes.append(f"kit-vote: the mean answer of {len(names)} networks, from {names[0]} to {names[-1]}.")
+    for name, folders in record[votes].items():
+        names = folders.split(" + ")
+        notes.append(f"{name}: the mean answer of {len(names)} networks, from {names[0]} to {names[-1]}.")
     return " ".join(notes)
 
 

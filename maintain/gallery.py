@@ -19,7 +19,7 @@ from fer_kit.plots import camera as camera_plots
 from fer_kit.plots import explain as explain_plots
 from fer_kit.runtime.settings import Source
 from fer_kit.runtime.stderr import quiet
-from fer_kit.studies.reproduction import EXPERIMENTS, result_table, runs_of
+from fer_kit.studies.reproduction import EXPERIMENTS, KIT_TRANSFER, result_table, runs_of
 from maintain import gallery_records
 from maintain.gallery_facts import facts, made_from_sample
 
@@ -84,6 +84,8 @@ def _of_runs(records):
     found = {e: runs[0] for e in EXPERIMENTS if (runs := runs_of(e, records))}
     for experiment, run in found.items():
         yield from gallery_records.of_run(run, experiment)
+    for run in runs_of(KIT_TRANSFER, records)[:1]:
+        yield from gallery_records.of_run(run, KIT_TRANSFER)
     scored = [run for run in found.values() if run.score("PrivateTest")]
     if scored:
         yield from gallery_records.of_metrics(max(scored, key=lambda run: run.best_accuracy))

@@ -1,4 +1,4 @@
-"""`python -m maintain murphy`: murphy's experiments with ImageNet's weights, one run record each.
+"""`python -m maintain murphy`: murphy's experiments and kit-transfer, with ImageNet's weights.
 
 InceptionV3's weights have to be downloaded; those of EfficientNet-Lite0 come in a package, so that anybody
 can repeat these rows. Each run says so: its model is called EfficientNetLite0. An interrupted call resumes.
@@ -19,6 +19,9 @@ FROZEN = 224
 """Side in pixels of the frozen stage: murphy's."""
 TUNED = 112
 """Side of the fine-tuned stage, in which an epoch takes the backbone forth and back for every face."""
+WHOLE = 96
+"""Side for kit-transfer, which trains all layers: twice the faces' own, and thrice what EfficientNet-Lite0
+shrinks a picture by."""
 
 
 def murphy(faces, out):
@@ -35,6 +38,10 @@ def murphy(faces, out):
     for name, recipe in tunings().items():
         run = fine_tune(base, faces, out / name, recipe=recipe)
         evaluate(run, faces, "PrivateTest")
+    smallest = train_head(load_backbone(BACKBONE, WHOLE, "package"), faces, out / f"murphy-base-{WHOLE}")
+    every = 200  # more layers than it has
+    run = fine_tune(smallest, faces, out / "kit-transfer", every, "kit-transfer", dropout=0.3)
+    evaluate(run, faces, "PrivateTest")
 
 
 def heads(faces):

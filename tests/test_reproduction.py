@@ -88,11 +88,24 @@ def test_murphys_rows_name_the_backbone_that_learned_them(records):
     plt.close("all")
 
 
+def test_a_network_that_knows_imagenet_is_named_so_and_never_votes_as_one_without_extra_data(records):
+    lite = {"backbone": "EfficientNetLite0", "size": 96}
+    folder = records / "kit-transfer"
+    write_record(folder, "EfficientNetLite0", "kit-transfer", 2, [0.6, 0.7], 0.75, variant=lite)
+    table = result_table(records)
+    assert table.loc["kit-transfer (EfficientNetLite0, 96 px)"].PrivateTest == 0.75
+    assert "kit-transfer" not in table.index
+    assert all(run.config["model"] != "EfficientNetLite0" for run in kit_vote())
+    with_it = [run.config["model"] for run in kit_vote(extra_data=True)]
+    row = "kit-vote with kit-transfer" in result_table().index
+    assert row == ("EfficientNetLite0" in with_it)
+
+
 def test_a_network_without_a_record_keeps_its_row(records, tmp_path):
     table = result_table(records)
     names = list(BY_ID)
     reports = names.index("kit-small")  # murphy's rows follow those of the other reports
-    assert list(table.index) == [*names[:reports], *MURPHY, *names[reports:]]
+    assert list(table.index) == [*names[:reports], *MURPHY, *names[reports:], "kit-transfer"]
     assert np.isnan(table.PrivateTest["zhao-cnn"])
     assert runs_of(BY_ID["zhao-cnn"], records) == []
     assert "| zhao-cnn | 57.15% | – | – |" in result_rows(tmp_path / "no records at all")

@@ -54,6 +54,10 @@ KIT_NETWORKS = (
 )
 """Networks of this kit."""
 
+KIT_TRANSFER = Experiment("kit-transfer", "EfficientNetLite0", "kit-transfer")
+"""This kit's network that comes with ImageNet's weights. FER-2013 is not all it learned from: its row and the
+vote with it are named apart."""
+
 EXPERIMENTS = REPORT_NETWORKS + KIT_NETWORKS
 
 SCORES = ("PrivateTest", "low", "high", "twin-free", "macro-F1", "calibration error")
@@ -131,24 +135,32 @@ def result_table(records=RECORDS):
     Columns: `report`; `chosen on` the accuracy on the faces that chose the epoch, which is how the reports
     score; `PrivateTest` scored once, with `low` and `high` of its 95 % interval; `twin-free`; `macro-F1`;
     `calibration error`; `seeds`; `epochs`; `record`, the folder's name. Several seeds are averaged, and so
-    are their intervals. Experiments without a record have NaN. murphy's rows are named by item and backbone.
-    The last row is `kit_vote`, when there are two networks to vote.
+    are their intervals. Experiments without a record have NaN. Rows of networks with ImageNet's weights are
+    named by item and backbone. The last rows are `kit_vote`, when there are two networks to vote, without and
+    with these weights, when they help on PublicTest.
     """
     rows = {experiment.report_id: _row(experiment, records) for experiment in REPORT_NETWORKS}
     rows |= _murphy_rows(records)
     rows |= {experiment.report_id: _row(experiment, records) for experiment in KIT_NETWORKS}
+    transferred = runs_of(KIT_TRANSFER, records)
+    rows[_with_backbone("kit-transfer", transferred)] = _row(KIT_TRANSFER, records)
     if members := kit_vote(records):
         rows["kit-vote"] = _vote_row(members)
+    with_more = kit_vote(records, extra_data=True)
+    if any(run.config["model"] == KIT_TRANSFER.model for run in with_more):
+        rows["kit-vote with kit-transfer"] = _vote_row(with_more)
     return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=COLUMNS)
 
 
-def kit_vote(records=RECORDS):
+def kit_vote(records=RECORDS, extra_data=False):
     """Return the list of `Run`s of this kit's own recipes whose soft vote scores best on PublicTest.
 
     Tried are the strongest two on PublicTest, the strongest three, and so on; all were trained without the
-    twins of test faces. The list is empty when fewer than two were scored on PrivateTest.
+    twins of test faces. With `extra_data` networks that learned from ImageNet first are among them. The list
+    is empty when fewer than two were scored on PrivateTest.
     """
-    runs = [run for experiment in KIT_NETWORKS for run in runs_of(experiment, records) if _can_vote(run)]
+    asked = (*KIT_NETWORKS, KIT_TRANSFER) if extra_data else KIT_NETWORKS
+    runs = [run for experiment in asked for run in runs_of(experiment, records) if _can_vote(run)]
     runs = sorted(runs, key=lambda run: -run.best_accuracy)
     scores = [recorded_scores(run) for run in runs]
     votes = {n: vote(scores[:n]) for n in range(2, len(runs) + 1)}
@@ -177,11 +189,18 @@ def _murphy_rows(records):
         run = Run(records / item)
         row = {"report": reported}
         if _is_result(run):
-            variant = run.config["variant"]
-            item = f"{item} ({variant['backbone']}, {variant['size']} px)"
             row |= _row_of([run])
+            item = _with_backbone(item, [run])
         rows[item] = row
     return rows
+
+
+def _with_backbone(item, runs):
+    """Return the name of a row with the backbone that learned it and the side of its pictures, once known."""
+    if not runs:
+        return item
+    variant = runs[0].config["variant"]
+    return f"{item} ({variant['backbone']}, {variant['size']} px)"
 
 
 def _row(experiment, records):

@@ -116,6 +116,20 @@ _KIT_COMPACT = replace(
     _KIT_BEST, name="kit-compact", source="this kit: as `kit-best`, a little shorter", epochs=90
 )
 
+_KIT_TRANSFER = Recipe(
+    "kit-transfer",
+    "this kit: a network that knows ImageNet, trained whole with small steps",
+    learning_rate=5e-4,
+    batch_size=64,
+    epochs=30,
+    weight_decay=1e-2,
+    schedule="cosine",
+    warmup_epochs=1,
+    label_smoothing=0.1,
+    mixup=0.2,
+    without_twins=True,
+)
+
 _ALL = (
     Recipe(
         "hejslet",
@@ -187,6 +201,7 @@ _ALL = (
     replace(_KIT_COMPACT, name="kit-compact-taught", epochs=120, label_smoothing=0.0, teacher=0.7),
     _KIT_BEST,
     replace(_KIT_BEST, name="kit-best-taught", label_smoothing=0.0, teacher=0.7),
+    _KIT_TRANSFER,
 )
 
 RECIPES = {recipe.name: recipe for recipe in _ALL}
