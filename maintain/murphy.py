@@ -40,7 +40,8 @@ def murphy(faces, out):
         evaluate(run, faces, "PrivateTest")
     smallest = train_head(load_backbone(BACKBONE, WHOLE, "package"), faces, out / f"murphy-base-{WHOLE}")
     every = 200  # more layers than it has
-    run = fine_tune(smallest, faces, out / "kit-transfer", every, "kit-transfer", dropout=0.3)
+    options = {"dropout": 0.3, "normalisation": True}
+    run = fine_tune(smallest, faces, out / "kit-transfer", every, "kit-transfer", **options)
     evaluate(run, faces, "PrivateTest")
 
 

@@ -152,6 +152,22 @@ def test_fine_tuning_moves_the_top_layers_and_no_statistics(base, few, tmp_path)
     assert "RandomFlip" in kinds and "RandomBrightness" in kinds
 
 
+def test_batch_normalisation_learns_with_the_top_layers_when_asked_to(base, few, tmp_path):
+    tuned = transfer.fine_tune(base, few, tmp_path / "tuned", 10, QUICK, epochs=1, normalisation=True)
+    before, after = (run.model().get_layer("backbone").layers for run in (base, tuned))
+    pairs = list(zip(before, after, strict=True))
+    changed = [
+        not np.array_equal(old.get_weights(), new.get_weights())
+        for old, new in pairs
+        if isinstance(old, keras.layers.BatchNormalization)
+    ]
+    top = sum(isinstance(layer, keras.layers.BatchNormalization) for layer in before[-10:])
+    assert changed == [False] * (len(changed) - top) + [True] * top
+    assert tuned.config["variant"]["normalisation"] == "learns"
+    with pytest.raises(ValueError, match="another run: .*normalisation was learns, now not given"):
+        transfer.fine_tune(base, few, tmp_path / "tuned", 10, QUICK, epochs=1)
+
+
 def test_fine_tuning_begins_with_the_head_of_the_frozen_stage(base, few, tmp_path):
     still = replace(QUICK, learning_rate=1e-30)
     tuned = transfer.fine_tune(base.folder, few, tmp_path / "tuned", 10, still, epochs=1, augmentation=None)

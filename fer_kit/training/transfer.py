@@ -118,12 +118,11 @@ def fine_tune(
     recipe="murphy-finetune",
     dropout=0.6,
     augmentation="hejslet",
+    normalisation=False,
     seed=None,
     **options,
 ):
     """Train the top of the backbone of a run of `train_head` (murphy-finetune); return the `records.Run`.
-
-    Batch normalisation stays frozen, see `unfreeze`.
 
     Args:
         base: The finished run of `train_head`, or its folder.
@@ -134,6 +133,8 @@ def fine_tune(
         dropout: The rate, 0-1, before the last layer; by default that of murphy-tuning.
         augmentation: See `augment.augmentation_layers`. The report names flips, rotations and brightness but
             not how strong: hejslet's are used.
+        normalisation: Whether batch normalisation learns, too, see `unfreeze`. A network that is trained
+            whole (kit-transfer) needs it, and batches of some 64 faces.
         seed: An int, for augmentation, dropout and the order of the faces.
         **options: Other options of `training.fit`: `validation`, `epochs`, `retrain`, `callbacks`, ...
 
@@ -155,7 +156,9 @@ def fine_tune(
     tuned.get_layer("probabilities").set_weights(last)
     about = {**backbone.record, "layers": layers, "dropout": dropout, "augmentation": augmentation}
     about["started from"] = hashlib.sha256(last[0].tobytes()).hexdigest()[:16]
-    unfreeze(backbone.network, layers)
+    if normalisation:
+        about["normalisation"] = "learns"
+    unfreeze(backbone.network, layers, normalisation)
     return fit(tuned, faces, recipe, out, seed=seed, about=about, **options)
 
 
@@ -189,16 +192,17 @@ def _open_base(base):
     return backbone, model.get_layer("probabilities").get_weights()
 
 
-def unfreeze(network, layers):
+def unfreeze(network, layers, normalisation=False):
     """Make the top `layers` of a Keras model trainable and all below them not. Raises ValueError below 1.
 
-    Batch normalisation stays frozen, which in Keras also means inference mode: it keeps using the means and
-    variances it came with. (Calling the backbone with training=False would not do: a model in training
-    passes its own `training` on to the models inside it.)
+    Without `normalisation` batch normalisation stays frozen, which in Keras also means inference mode: it
+    keeps using the means and variances it came with. (Calling the backbone with training=False would not do:
+    a model in training passes its own `training` on to the models inside it.)
     """
     if layers < 1:
         raise ValueError(f"layers={layers} trains nothing of the backbone; give 1 or more (murphy: 50)")
     network.trainable = True
     # One by one: Keras passes this on to the layers only where it changes the model's own setting.
     for depth, layer in enumerate(reversed(network.layers)):
-        layer.trainable = depth < layers and not isinstance(layer, BatchNormalization)
+        learns = normalisation or not isinstance(layer, BatchNormalization)
+        layer.trainable = depth < layers and learns
