@@ -39,8 +39,7 @@ is how far confidence and accuracy lie apart. Several seeds are averaged, and so
 A difference under 0.75 points is within one standard error. Rows without a PrivateTest number have
 not been run yet.
 *kit-vote* is the mean answer of the kit's own networks, the strongest two or more, as many as score
-best on PublicTest. *kit-transfer* knew ImageNet's pictures before it saw a face: that is extra data, so it
-votes in a row of its own.
+best on PublicTest.
 In murphy's rows another network with ImageNet's weights stands in for InceptionV3, whose file has to be
 downloaded; its name and the side of its pictures stand in the row. murphy-dropdisgust tells six emotions
 apart, on faces without disgust: no other row answers the same questions.
@@ -181,6 +180,10 @@ def _notes(table, records):
     asked = {name: recipe["epochs"] for name, recipe in recipes.items()}
     short = [f"{name} ({n} of {full[name]} epochs)" for name, n in asked.items() if n < full[name]]
     notes = [f"Trained for less than the recipe: {', '.join(short)}."] if short else []
+    if any(name.startswith("kit-transfer") for name in record.index):
+        notes.append(
+            "kit-transfer knew ImageNet's pictures: extra data, so the vote with it has its own row."
+        )
     for name, folders in record[votes].items():
         names = folders.split(" + ")
         notes.append(f"{name}: the mean answer of {len(names)} networks, from {names[0]} to {names[-1]}.")

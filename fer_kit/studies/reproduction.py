@@ -55,8 +55,8 @@ KIT_NETWORKS = (
 """Networks of this kit."""
 
 KIT_TRANSFER = Experiment("kit-transfer", "EfficientNetLite0", "kit-transfer")
-"""This kit's network that comes with ImageNet's weights. FER-2013 is not all it learned from: its row and the
-vote with it are named apart."""
+"""This kit's network that comes with ImageNet's weights. FER-2013 is not all it learned from: its row, which
+stands in the table once it has a record, and the vote with it are named apart."""
 
 EXPERIMENTS = REPORT_NETWORKS + KIT_NETWORKS
 
@@ -142,8 +142,8 @@ def result_table(records=RECORDS):
     rows = {experiment.report_id: _row(experiment, records) for experiment in REPORT_NETWORKS}
     rows |= _murphy_rows(records)
     rows |= {experiment.report_id: _row(experiment, records) for experiment in KIT_NETWORKS}
-    transferred = runs_of(KIT_TRANSFER, records)
-    rows[_with_backbone("kit-transfer", transferred)] = _row(KIT_TRANSFER, records)
+    if transferred := runs_of(KIT_TRANSFER, records):
+        rows[_with_backbone("kit-transfer", transferred)] = _row(KIT_TRANSFER, records)
     if members := kit_vote(records):
         rows["kit-vote"] = _vote_row(members)
     with_more = kit_vote(records, extra_data=True)
