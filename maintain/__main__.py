@@ -100,7 +100,7 @@ def animation(options):
 
 
 def murphy(options):
-    """Train murphy's experiments on a backbone with ImageNet's weights.
+    """Train murphy's experiments and kit-transfer on a backbone with ImageNet's weights.
 
     One run record each, scored once; a call that was interrupted resumes. Takes hours without a GPU.
     """

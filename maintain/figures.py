@@ -59,6 +59,8 @@ DIARY = """## Notes on the kit's own records
   layers, which nothing normalises, confident and wrong, and where probabilities are clipped at 1e-7
   such mistakes have no gradient. With the kit's own cross-entropy (`fer_kit/training/losses.py`) it
   learns on both backends.
+- **Profile lab, all faces.** `murphy-finetune` was trained without a profile being set, so its figures say
+  *profile lab*. It learned from all 28,709 Training faces.
 - **Once is a hint.** Most rows were trained once. Where there are two seeds they differ by up to a
   point (lesson 05).
 """
@@ -177,13 +179,11 @@ def _notes(table, records):
     votes = record.index.str.startswith("kit-vote")
     recipes = {name: Run(records / folder).config["recipe"] for name, folder in record[~votes].items()}
     full = {name: RECIPES[recipe["name"]].epochs for name, recipe in recipes.items()}
-    asked = {name: recipe["epochs"] for name, recipe in recipes.items()}
-    short = [f"{name} ({n} of {full[name]} epochs)" for name, n in asked.items() if n < full[name]]
+    done = {name: recipe["epochs"] for name, recipe in recipes.items() if recipe["epochs"] < full[name]}
+    short = [f"{name} ({n} of {full[name]} epochs)" for name, n in done.items()]
     notes = [f"Trained for less than the recipe: {', '.join(short)}."] if short else []
     if any(name.startswith("kit-transfer") for name in record.index):
-        notes.append(
-            "kit-transfer knew ImageNet's pictures: extra data, so the vote with it has its own row."
-        )
+        notes.append("kit-transfer knew ImageNet's pictures: extra data, so kit-vote goes without it.")
     for name, folders in record[votes].items():
         names = folders.split(" + ")
         notes.append(f"{name}: the mean answer of {len(names)} networks, from {names[0]} to {names[-1]}.")

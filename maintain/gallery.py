@@ -81,11 +81,9 @@ def _first_maps(model):
 
 def _of_runs(records):
     """The longest record of each experiment; of the best, the scores by emotion too."""
-    found = {e: runs[0] for e in EXPERIMENTS if (runs := runs_of(e, records))}
+    found = {e: runs[0] for e in (*EXPERIMENTS, KIT_TRANSFER) if (runs := runs_of(e, records))}
     for experiment, run in found.items():
         yield from gallery_records.of_run(run, experiment)
-    for run in runs_of(KIT_TRANSFER, records)[:1]:
-        yield from gallery_records.of_run(run, KIT_TRANSFER)
     scored = [run for run in found.values() if run.score("PrivateTest")]
     if scored:
         yield from gallery_records.of_metrics(max(scored, key=lambda run: run.best_accuracy))

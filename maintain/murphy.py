@@ -20,8 +20,7 @@ FROZEN = 224
 TUNED = 112
 """Side of the fine-tuned stage, in which an epoch takes the backbone forth and back for every face."""
 WHOLE = 96
-"""Side for kit-transfer, which trains all layers: twice the faces' own, and thrice what EfficientNet-Lite0
-shrinks a picture by."""
+"""Side for kit-transfer, which trains all layers: twice that of a face."""
 
 
 def murphy(faces, out):
@@ -38,11 +37,7 @@ def murphy(faces, out):
     for name, recipe in tunings().items():
         run = fine_tune(base, faces, out / name, recipe=recipe)
         evaluate(run, faces, "PrivateTest")
-    smallest = train_head(load_backbone(BACKBONE, WHOLE, "package"), faces, out / f"murphy-base-{WHOLE}")
-    every = 200  # more layers than it has
-    options = {"dropout": 0.3, "normalisation": True}
-    run = fine_tune(smallest, faces, out / "kit-transfer", every, "kit-transfer", **options)
-    evaluate(run, faces, "PrivateTest")
+    kit_transfer(faces, out)
 
 
 def heads(faces):
@@ -66,6 +61,16 @@ def own_protocol(backbone, faces, out):
     rest, held = faces.training.split(0.2)
     run = train_head(backbone, rest, out, validation=held)
     return evaluate(run, faces[faces.usage != "Training"], "all", twins_from=rest)
+
+
+def kit_transfer(faces, out):
+    """Train all layers of the backbone by the kit's own recipe, from a head at the same size."""
+    backbone = load_backbone(BACKBONE, WHOLE, "package")
+    layers = len(backbone.network.layers)
+    base = train_head(backbone, faces, out / f"murphy-base-{WHOLE}")
+    options = {"dropout": 0.3, "normalisation": True}
+    run = fine_tune(base, faces, out / "kit-transfer", layers, "kit-transfer", **options)
+    evaluate(run, faces, "PrivateTest")
 
 
 def tunings():

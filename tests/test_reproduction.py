@@ -10,6 +10,7 @@ import pytest
 import maintain.figures as drawing
 from fer_kit.data.emotions import EMOTIONS
 from fer_kit.runtime.files import write_json
+from fer_kit.studies import reproduction
 from fer_kit.studies.reproduction import EXPERIMENTS, MURPHY, attempts, kit_vote, result_table, runs_of
 from fer_kit.training.records import RECORDS
 from maintain.animation import animation
@@ -99,6 +100,16 @@ def test_a_network_that_knows_imagenet_is_named_so_and_never_votes_as_one_withou
     with_it = [run.config["model"] for run in kit_vote(extra_data=True)]
     row = "kit-vote with kit-transfer" in result_table().index
     assert row == ("EfficientNetLite0" in with_it)
+
+
+def test_the_vote_with_extra_data_is_asked_for_by_name(monkeypatch):
+    """kit-compact's record stands for the transferred network: a record that really votes."""
+    by_name = {experiment.report_id: experiment for experiment in reproduction.KIT_NETWORKS}
+    monkeypatch.setattr(reproduction, "KIT_TRANSFER", by_name.pop("kit-compact-taught"))
+    monkeypatch.setattr(reproduction, "KIT_NETWORKS", tuple(by_name.values()))
+    extra = {"kit-compact-taught"}
+    assert not extra & {run.folder.name for run in kit_vote()}
+    assert extra <= {run.folder.name for run in kit_vote(extra_data=True)}
 
 
 def test_a_network_without_a_record_keeps_its_row(records, tmp_path):

@@ -142,11 +142,12 @@ def result_table(records=RECORDS):
     rows = {experiment.report_id: _row(experiment, records) for experiment in REPORT_NETWORKS}
     rows |= _murphy_rows(records)
     rows |= {experiment.report_id: _row(experiment, records) for experiment in KIT_NETWORKS}
-    if transferred := runs_of(KIT_TRANSFER, records):
-        rows[_with_backbone("kit-transfer", transferred)] = _row(KIT_TRANSFER, records)
+    transferred = runs_of(KIT_TRANSFER, records)
+    if transferred:
+        rows[_with_backbone("kit-transfer", transferred[0])] = _row(KIT_TRANSFER, records)
     if members := kit_vote(records):
         rows["kit-vote"] = _vote_row(members)
-    with_more = kit_vote(records, extra_data=True)
+    with_more = kit_vote(records, extra_data=True) if transferred else []
     if any(run.config["model"] == KIT_TRANSFER.model for run in with_more):
         rows["kit-vote with kit-transfer"] = _vote_row(with_more)
     return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=COLUMNS)
@@ -190,16 +191,14 @@ def _murphy_rows(records):
         row = {"report": reported}
         if _is_result(run):
             row |= _row_of([run])
-            item = _with_backbone(item, [run])
+            item = _with_backbone(item, run)
         rows[item] = row
     return rows
 
 
-def _with_backbone(item, runs):
-    """Return the name of a row with the backbone that learned it and the side of its pictures, once known."""
-    if not runs:
-        return item
-    variant = runs[0].config["variant"]
+def _with_backbone(item, run):
+    """Return the name of a row with the backbone that learned it and the side of its pictures."""
+    variant = run.config["variant"]
     return f"{item} ({variant['backbone']}, {variant['size']} px)"
 
 

@@ -116,18 +116,17 @@ _KIT_COMPACT = replace(
     _KIT_BEST, name="kit-compact", source="this kit: as `kit-best`, a little shorter", epochs=90
 )
 
-_KIT_TRANSFER = Recipe(
-    "kit-transfer",
-    "this kit: a network that knows ImageNet, trained whole, batch normalisation too",
+_KIT_TRANSFER = replace(
+    _KIT_BEST,
+    name="kit-transfer",
+    source="this kit: a network that knows ImageNet, trained whole, batch normalisation too",
+    optimiser="adam",
     learning_rate=1e-3,
     batch_size=64,
     epochs=30,
     weight_decay=1e-2,
-    schedule="cosine",
     warmup_epochs=1,
-    label_smoothing=0.1,
-    mixup=0.2,
-    without_twins=True,
+    ema=None,
 )
 
 _ALL = (
