@@ -176,14 +176,15 @@ def answers_page(lessons):
                 title = exercise.cells[0].source.splitlines()[0] if exercise and exercise.number else asked
                 answer = re.sub(r"</?details>|<summary>.*?</summary>", "", cell.source).strip()
                 page += [f"**{title.lstrip('# ')}**", re.sub("^", "> ", answer, flags=re.MULTILINE)]
-            elif cell.cell_type == "markdown":
+            elif cell.cell_type == "markdown" and not has_tag(cell, "hint"):
                 asked = question_in(cell.source)
     text = "\n\n".join(page) + "\n"
     return re.sub(r"\]\((?!https?:|#|\.\./)", "](../notebooks/", text)
 
 
 def question_in(text):
-    """Return the last paragraph of a text that asks something, on one line, without marks of emphasis."""
+    """Return the last paragraph of a text that asks something, on one line, without its marks."""
+    text = re.sub("^> ", "", text, flags=re.MULTILINE)
     paragraphs = [paragraph for paragraph in text.split("\n\n") if "?" in paragraph]
     return re.sub(r"\*\*|\s+", lambda found: " " if found[0].isspace() else "", (paragraphs or [text])[-1])
 

@@ -106,6 +106,9 @@ def test_answers_stand_below_their_questions(tmp_path):
         nbformat.v4.new_markdown_cell(
             "<details><summary>Answer</summary>\n\nIt is\nso.\n\n</details>", metadata={"tags": ["reply"]}
         ),
+        nbformat.v4.new_markdown_cell("> **Stop and talk.** Who\n> knows?"),
+        nbformat.v4.new_markdown_cell("<details>a hint?</details>", metadata={"tags": ["hint"]}),
+        nbformat.v4.new_markdown_cell("Nobody.", metadata={"tags": ["solution"]}),
         nbformat.v4.new_markdown_cell("### Exercise 1. Open\n\nWhat else?"),
         nbformat.v4.new_markdown_cell("<details>a hint?</details>", metadata={"tags": ["hint"]}),
         nbformat.v4.new_markdown_cell("Nothing.", metadata={"tags": ["solution"]}),
@@ -114,6 +117,7 @@ def test_answers_stand_below_their_questions(tmp_path):
     assert answers_page([tmp_path / "00_a.ipynb"]).partition("## ")[2] == (
         "[00 · A lesson](../notebooks/00_a.ipynb)\n\n"
         "**Why two, and not three? See [there](../notebooks/a.ipynb).**\n\n> It is\n> so.\n\n"
+        "**Stop and talk. Who knows?**\n\n> Nobody.\n\n"
         "**Exercise 1. Open**\n\n> Nothing.\n"
     )
 

@@ -9,6 +9,30 @@ def strict_parse(text):
     return values.astype(np.uint8).reshape(48, 48)
 
 
+# %% 02-1 wrong: names the largest bad value
+def strict_parse(text):
+    values = np.array([int(word) for word in text.split()])
+    if len(values) != 2304:
+        raise ValueError(f"{len(values)} pixels")
+    if values.max() > 255:
+        raise ValueError(f"{values.max()} is no grey level")
+    if values.min() < 0:
+        raise ValueError(f"{values.min()} is no grey level")
+    return values.astype(np.uint8).reshape(48, 48)
+
+
+# %% 02-1 wrong: names the lowest bad value
+def strict_parse(text):
+    values = np.array([int(word) for word in text.split()])
+    if len(values) != 2304:
+        raise ValueError(f"{len(values)} pixels")
+    if values.min() < 0:
+        raise ValueError(f"{values.min()} is no grey level")
+    if values.max() > 255:
+        raise ValueError(f"{values.max()} is no grey level")
+    return values.astype(np.uint8).reshape(48, 48)
+
+
 # %% 02-1 wrong: the whole row
 def strict_parse(text):
     values = [int(word) for word in text.split()]

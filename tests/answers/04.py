@@ -43,6 +43,21 @@ x = inputs = keras.Input((48, 48, 1))
 for filters, convolutions in ((64, 2), (128, 2), (256, 1)):
     x = block(x, filters, convolutions, rate=0.25)
 averaged = keras.Model(inputs, layers.Dense(7, activation="softmax")(layers.GlobalMaxPooling2D()(x)))
+# %% 04-2 wrong: blocks without batch normalisation and dropout
+x = inputs = keras.Input((48, 48, 1))
+for filters, convolutions in ((64, 2), (128, 2), (256, 1)):
+    for _ in range(convolutions):
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+    x = layers.MaxPooling2D(2)(x)
+averaged = keras.Model(inputs, layers.Dense(7, activation="softmax")(layers.GlobalAveragePooling2D()(x)))
+# %% 04-2 wrong: convolutions of five by five
+x = inputs = keras.Input((48, 48, 1))
+for filters, convolutions in ((64, 2), (128, 2), (256, 1)):
+    for _ in range(convolutions):
+        x = layers.Conv2D(filters, 5, padding="same", use_bias=False)(x)
+        x = layers.Activation("relu")(layers.BatchNormalization()(x))
+    x = layers.Dropout(0.25)(layers.MaxPooling2D(2)(x))
+averaged = keras.Model(inputs, layers.Dense(7, activation="softmax")(layers.GlobalAveragePooling2D()(x)))
 # %% 04-2 right: straight to the softmax
 x = inputs = keras.Input((48, 48, 1))
 for filters, convolutions in ((64, 2), (128, 2), (256, 1)):

@@ -95,6 +95,12 @@ groups, times = np.unique(data.originals(copies), return_counts=True)
 held = np.isin(data.originals(copies), groups[times == 1][::4])
 # %% 07-3 wrong: nobody
 held = np.zeros(len(copies), bool)
+# %% 07-3 wrong: a third
+groups = data.originals(copies)
+held = np.isin(groups, np.unique(groups)[::3])
+# %% 07-3 wrong: a tenth
+groups = data.originals(copies)
+held = np.isin(groups, np.unique(groups)[::10])
 # %% 07-3 wrong: rows in place of a mask
 groups = data.originals(copies)
 held = np.flatnonzero(np.isin(groups, np.unique(groups)[::5]))
