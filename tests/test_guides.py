@@ -5,13 +5,15 @@ import re
 import shutil
 
 import nbformat
+import pandas as pd
 import pytest
 from house import NOTEBOOKS, ROOT, complain
 
-from fer_kit import check_hardware
+from fer_kit import check_hardware, evaluation
 from fer_kit.reports import REPORTED
 from fer_kit.runtime import devices
 from fer_kit.runtime.files import Written
+from fer_kit.studies.reproduction import finished_runs
 from fer_kit.tools.run import Outcome, Setting
 from fer_kit.tools.times import hardware, read_times, write_times
 from fer_kit.training.records import RECORDS, Run
@@ -120,6 +122,21 @@ def test_answers_stand_below_their_questions(tmp_path):
         "**Stop and talk. Who knows?**\n\n> Nobody.\n\n"
         "**Exercise 1. Open**\n\n> Nothing.\n"
     )
+
+
+def test_what_lesson_15_says_of_twins_is_what_its_cells_compute():
+    """It went stale once, when records were added."""
+    lesson = next(notebook for name, notebook in lessons().items() if name.startswith("15"))
+    sources = [cell.source for cell in lesson.cells]
+    scored = [run for run in finished_runs() if run.private_predictions is not None]
+    space = {"scored_runs": scored, "evaluation": evaluation, "pd": pd}
+    exec(next(source for source in sources if "saw the twins" in source), space)
+    means = space["by_twins"].groupby("training").difference.mean()
+    memory = means["saw the twins"] - means["did not"]
+    said = (
+        f"about {means['saw the twins']:.0f} and {means['did not']:.0f} points, so about {memory:.0f} points"
+    )
+    assert any(said in " ".join(source.split()) for source in sources), said
 
 
 def test_report_ids_in_the_guides_exist():

@@ -123,6 +123,10 @@ def taken(model, faces, rows):
     return [round(float(w[k] - r[k]), 3) for w, r, k in zip(whole, rest, faces.labels)]
 
 
+# %% 10-3 wrong: one too few
+needed = PCA(0.9, svd_solver="full").fit(test.images.reshape(len(test), -1)).n_components_ - 1
+# %% 10-3 wrong: one too many
+needed = PCA(0.9, svd_solver="full").fit(test.images.reshape(len(test), -1)).n_components_ + 1
 # %% 10-3 wrong: five too many
 needed = PCA(0.9, svd_solver="full").fit(test.images.reshape(len(test), -1)).n_components_ + 5
 # %% 10-3 wrong: five too few

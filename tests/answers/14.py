@@ -94,16 +94,22 @@ def answered(scores, threshold):
     return sure.mean(), (~theirs.right[sure]).mean() if sure.any() else 0
 
 
+# %% 14-2 wrong: nobody is sure, and nothing comes of it
+def answered(scores, threshold):
+    sure = scores.predictions.max(axis=1) >= threshold
+    return sure.mean(), (~scores.right[sure]).mean()
+
+
 # %% 14-2 right: one minus the accuracy, a list
 def answered(scores, threshold):
     sure = (scores.predictions >= threshold).any(axis=1)
-    return [np.mean(sure), 1 - scores.right[sure].mean()]
+    return [np.mean(sure), 1 - scores.right[sure].mean() if sure.any() else 0]
 
 
 # %% 14-2 right: counted, three digits
 def answered(scores, threshold):
     said = [ok for row, ok in zip(scores.predictions, scores.right) if max(row) >= threshold]
-    return round(len(said) / scores.faces, 3), round(said.count(False) / len(said), 3)
+    return round(len(said) / scores.faces, 3), round(said.count(False) / max(1, len(said)), 3)
 
 
 # %% 14-3 wrong: counts

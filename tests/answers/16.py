@@ -75,6 +75,30 @@ def split_people(who, share, rng):
     return np.isin(who, everybody[rng.random(len(everybody)) < share])
 
 
+# %% 16-2 wrong: cut off in place of rounded
+def split_people(who, share, rng):
+    everybody = np.unique(who)
+    return np.isin(who, rng.permutation(everybody)[: int(share * len(everybody))])
+
+
+# %% 16-2 wrong: rounded up
+def split_people(who, share, rng):
+    everybody = np.unique(who)
+    return np.isin(who, rng.permutation(everybody)[: int(np.ceil(share * len(everybody)))])
+
+
+# %% 16-2 wrong: the first pictures decide
+def split_people(who, share, rng):
+    everybody = pd.unique(who)
+    return np.isin(who, everybody[: round(share * len(everybody))])
+
+
+# %% 16-2 wrong: another generator
+def split_people(who, share, rng):
+    everybody = np.unique(who)
+    return np.isin(who, np.random.permutation(everybody)[: round(share * len(everybody))])
+
+
 # %% 16-2 right: a choice
 def split_people(who, share, rng):
     everybody = sorted(set(who))

@@ -78,6 +78,14 @@ def same_winner(votes, n, rng):
     return drawn[np.argmax(votes)] == drawn.max()
 
 
+# %% 18-2 wrong: a tie counts when the winner comes first
+def same_winner(votes, n, rng):
+    drawn = np.bincount(
+        rng.choice(np.repeat(np.arange(len(votes)), votes), n, replace=False), minlength=len(votes)
+    )
+    return drawn.argmax() == np.argmax(votes)
+
+
 # %% 18-2 wrong: always
 def same_winner(votes, n, rng):
     return True
