@@ -59,8 +59,8 @@ DIARY = """## Notes on the kit's own records
   layers, which nothing normalises, confident and wrong, and where probabilities are clipped at 1e-7
   such mistakes have no gradient. With the kit's own cross-entropy (`fer_kit/training/losses.py`) it
   learns on both backends.
-- **Profile lab, all faces.** `murphy-finetune` was trained without a profile being set, so its figures say
-  *profile lab*. It learned from all 28,709 Training faces.
+- **Profile lab, all faces.** `murphy-finetune` and `kit-transfer` were trained without a profile being
+  set, so figures say *profile lab*. They learned from all Training faces (the second without twins).
 - **Once is a hint.** Most rows were trained once. Where there are two seeds they differ by up to a
   point (lesson 05).
 """
@@ -191,6 +191,12 @@ def _notes(table, records):
     notes = [f"Trained for fewer epochs than the recipe asks: {', '.join(short)}."] if short else []
     if any(name.startswith("kit-transfer") for name in record.index):
         notes.append("kit-transfer knew ImageNet's pictures: extra data, so kit-vote goes without it.")
+    with_more = "kit-vote with kit-transfer"
+    if with_more in record:
+        shares = [f"{100 * table['chosen on'][name]:.1f}" for name in (with_more, "kit-vote")]
+        notes.append(
+            "On PublicTest, which chooses, the vote with it has {} %, without it {} %.".format(*shares)
+        )
     for name, folders in record[votes].items():
         names = folders.split(" + ")
         notes.append(f"{name}: the mean answer of {len(names)} networks, from {names[0]} to {names[-1]}.")

@@ -20,8 +20,15 @@ ANSWERS = """# Answers
 To questions of the prose and to open exercises: what lessons say, folded away, and labs leave out. Written by
 `python -m maintain guide`."""
 
-LESSONS = {"zhao": "05", "choudhari": "04", "hejslet": "04", "murphy": "06", "kit": "05"}
-"""The lesson in which networks are trained, by the first word of their id."""
+LESSONS = {
+    "zhao": "05",
+    "choudhari": "04",
+    "hejslet": "04",
+    "murphy": "06",
+    "kit": "05",
+    "kit-transfer": "06",
+}
+"""The lesson in which networks are trained, by their id or the first word of it."""
 
 
 def write_guide(measured=(), root=None):
@@ -112,8 +119,11 @@ def lab_table(kept):
 
 
 def _lesson(name):
-    """The lesson of a run or a row: its name begins with the lesson's number or with a word of `LESSONS`."""
-    return name[:2] if name[:2].isdigit() else LESSONS.get(name.partition("-")[0], "–")
+    """The lesson of a run or a row: its name begins with the lesson's number or with a key of `LESSONS`."""
+    if name[:2].isdigit():
+        return name[:2]
+    item = name.partition(" ")[0]
+    return LESSONS.get(item) or LESSONS.get(item.partition("-")[0], "–")
 
 
 def minutes_table(folder, lessons):

@@ -137,7 +137,7 @@ def result_table(records=RECORDS):
     `calibration error`; `seeds`; `epochs`; `record`, the folder's name. Several seeds are averaged, and so
     are their intervals. Experiments without a record have NaN. Rows of networks with ImageNet's weights are
     named by item and backbone. The last rows are `kit_vote`, when there are two networks to vote, without and
-    with these weights, when they help on PublicTest.
+    with these weights, if PublicTest lets them vote.
     """
     rows = {experiment.report_id: _row(experiment, records) for experiment in REPORT_NETWORKS}
     rows |= _murphy_rows(records)
