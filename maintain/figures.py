@@ -154,8 +154,8 @@ def front_page(out, records=RECORDS):
     report = networks.loc[networks["report"].idxmax()]
     shipped = card["PrivateTest"]
     small = f"as it comes with the kit ({card['recipe']}), {card['cost']['parameters']:,} parameters"
-    printed = f"the best of the four reports, {report.name}, as the kit trains it (it printed "
-    printed += f"{100 * report.report:.1f}, on faces that had chosen, too)"
+    printed = f"{report.name}, the best of the four reports, trained by the kit (the report has "
+    printed += f"{100 * report.report:.1f}, on faces that also selected the epoch)"
     rows = {
         f"**kit-small** {small}": _in_hundred(shipped["accuracy"], *shipped["interval"]),
         f"**{best.name}**, the strongest single network": _in_hundred(best.PrivateTest, best.low, best.high),
@@ -170,6 +170,7 @@ def front_page(out, records=RECORDS):
 
 
 def _mean_over_seeds(card, table):
+    """Return a sentence on the seeds of the network that is shipped, or "" where none is recorded."""
     mean = table.PrivateTest.get(card["recipe"], np.nan)
     return f"The mean over seeds of {card['recipe']} is {100 * mean:.1f}. " if np.isfinite(mean) else ""
 

@@ -185,7 +185,8 @@ def answers_page(lessons):
             if has_tag(cell, "reply") or (has_tag(cell, "solution") and cell.cell_type == "markdown"):
                 title = exercise.cells[0].source.splitlines()[0] if exercise and exercise.number else asked
                 answer = re.sub(r"</?details>|<summary>.*?</summary>", "", cell.source).strip()
-                page += [f"**{title.lstrip('# ')}**", re.sub("^", "> ", answer, flags=re.MULTILINE)]
+                quoted = "\n".join(f"> {line}".rstrip() for line in answer.splitlines())
+                page += [f"**{title.lstrip('# ')}**", quoted]
             elif cell.cell_type == "markdown" and not has_tag(cell, "hint"):
                 asked = question_in(cell.source)
     text = "\n\n".join(page) + "\n"
