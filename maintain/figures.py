@@ -99,13 +99,14 @@ def figures(out, records=RECORDS, overwrite=False):
         _write(drawn.figure, about, out / f"{stem}.png", overwrite)
         shown.append((stem, drawn))
     with replacing(page) as file:
-        notes = _notes(result_table(records), records)
-        file.write("\n".join([HEAD, result_rows(records), "", notes, "", DIARY, *_gallery(shown)]).encode())
+        table = result_table(records)
+        notes = _notes(table, records)
+        file.write("\n".join([HEAD, result_rows(table), "", notes, "", DIARY, *_gallery(shown)]).encode())
     front = out.resolve().parent / "README.md"
     if front.exists():
         text = re.sub(
             RESULTS,
-            lambda marks: f"{marks[1]}{front_page(out, records)}{marks[2]}",
+            lambda marks: f"{marks[1]}{front_page(out, table)}{marks[2]}",
             front.read_text(encoding="utf-8"),
         )
         with replacing(front) as file:
@@ -143,9 +144,8 @@ def _is_sidecar(path):
         return False
 
 
-def front_page(out, records=RECORDS):
+def front_page(out, table):
     """Return what the repository's README shows of the results: four rows that need no explanation."""
-    table = result_table(records)
     if table.PrivateTest.isna().all():
         return ""
     card = pretrained.card("kit-small")
@@ -204,11 +204,10 @@ def _notes(table, records):
     return " ".join(notes)
 
 
-def result_rows(records=RECORDS, names=None):
-    """Return `result_table`, or its rows `names`, as a table in Markdown."""
+def result_rows(table):
+    """Return a `result_table` in Markdown."""
     lines = [f"| | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 1) + "|"]
-    table = result_table(records)
-    for name, row in table.loc[names or table.index].iterrows():
+    for name, row in table.iterrows():
         cells = [
             form.format(row[c]) if row.get(c, np.nan) == row.get(c) else "–" for c, form in COLUMNS.items()
         ]

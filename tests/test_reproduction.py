@@ -119,7 +119,7 @@ def test_a_network_without_a_record_keeps_its_row(records, tmp_path):
     assert list(table.index) == [*names[:reports], *MURPHY, *names[reports:]]
     assert np.isnan(table.PrivateTest["zhao-cnn"])
     assert runs_of(BY_ID["zhao-cnn"], records) == []
-    assert "| zhao-cnn | 57.15% | – | – |" in result_rows(tmp_path / "no records at all")
+    assert "| zhao-cnn | 57.15% | – | – |" in result_rows(result_table(tmp_path / "no records at all"))
 
 
 def test_attempts_are_all_records_of_a_network_studies_too_best_first():
@@ -185,10 +185,10 @@ def test_figures_write_over_nothing_of_somebodys(tmp_path, monkeypatch, name):
     (tmp_path / name).write_text("somebody's")
     (tmp_path / "index.html").write_text("mine")
     with pytest.raises(FileExistsError, match=f"{name} is there already.*overwrite=True"):
-        figures(tmp_path)
+        figures(tmp_path, tmp_path)
     assert (tmp_path / name).read_text() == "somebody's"
     for overwrite in (True, False):  # what was written here may be drawn again
-        assert figures(tmp_path, overwrite=overwrite) == 1
+        assert figures(tmp_path, tmp_path, overwrite=overwrite) == 1
     assert (tmp_path / "index.html").read_text() == "mine"
 
 

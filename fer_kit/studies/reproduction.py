@@ -89,8 +89,11 @@ def _is_result(run):
 
 def runs_of(experiment, records=RECORDS):
     """Return the finished `Run`s of an `Experiment` among the records, those with the most epochs first."""
+    return _of(experiment, finished_runs(records))
+
+
+def _of(experiment, runs):
     asked = experiment.model, experiment.recipe
-    runs = finished_runs(records)
     runs = [run for run in runs if (run.config["model"], run.config["recipe"]["name"]) == asked]
     return sorted(runs, key=lambda run: -run.config["recipe"]["epochs"])
 
@@ -139,15 +142,16 @@ def result_table(records=RECORDS):
     named by item and backbone. The last rows are `kit_vote`, when there are two networks to vote, without and
     with these weights, if PublicTest lets them vote.
     """
-    rows = {experiment.report_id: _row(experiment, records) for experiment in REPORT_NETWORKS}
+    runs = finished_runs(records)
+    rows = {experiment.report_id: _row(experiment, runs) for experiment in REPORT_NETWORKS}
     rows |= _murphy_rows(records)
-    rows |= {experiment.report_id: _row(experiment, records) for experiment in KIT_NETWORKS}
-    transferred = runs_of(KIT_TRANSFER, records)
+    rows |= {experiment.report_id: _row(experiment, runs) for experiment in KIT_NETWORKS}
+    transferred = _of(KIT_TRANSFER, runs)
     if transferred:
-        rows[_with_backbone("kit-transfer", transferred[0])] = _row(KIT_TRANSFER, records)
-    if members := kit_vote(records):
+        rows[_with_backbone("kit-transfer", transferred[0])] = _row(KIT_TRANSFER, transferred)
+    if members := _members(runs):
         rows["kit-vote"] = _vote_row(members)
-    with_more = kit_vote(records, extra_data=True) if transferred else []
+    with_more = _members(runs, extra_data=True) if transferred else []
     if any(run.config["model"] == KIT_TRANSFER.model for run in with_more):
         rows["kit-vote with kit-transfer"] = _vote_row(with_more)
     return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=COLUMNS)
@@ -160,8 +164,12 @@ def kit_vote(records=RECORDS, extra_data=False):
     twins of test faces. With `extra_data` networks that learned from ImageNet first are among them. The list
     is empty when fewer than two were scored on PrivateTest.
     """
-    asked = (*KIT_NETWORKS, KIT_TRANSFER) if extra_data else KIT_NETWORKS
-    runs = [run for experiment in asked for run in runs_of(experiment, records) if _can_vote(run)]
+    return _members(finished_runs(records), extra_data)
+
+
+def _members(runs, extra_data=False):
+    experiments = (*KIT_NETWORKS, KIT_TRANSFER) if extra_data else KIT_NETWORKS
+    runs = [run for experiment in experiments for run in _of(experiment, runs) if _can_vote(run)]
     runs = sorted(runs, key=lambda run: -run.best_accuracy)
     scores = [recorded_scores(run) for run in runs]
     votes = {n: vote(scores[:n]) for n in range(2, len(runs) + 1)}
@@ -202,8 +210,8 @@ def _with_backbone(item, run):
     return f"{item} ({variant['backbone']}, {variant['size']} px)"
 
 
-def _row(experiment, records):
-    runs = runs_of(experiment, records)
+def _row(experiment, runs):
+    runs = _of(experiment, runs)
     longest = [run for run in runs if run.config["recipe"]["epochs"] == runs[0].config["recipe"]["epochs"]]
     row = {"report": experiment.reported if experiment.reported is not None else np.nan}
     return row | _row_of(longest) if longest else row
