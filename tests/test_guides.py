@@ -179,7 +179,7 @@ def test_minutes_are_kept_and_drawn(repository, tmp_path, monkeypatch):
 
 @pytest.fixture
 def lab_runs(tmp_path):
-    """Three finished runs of `lab` on FER-2013, a trial, one on drawn faces and one of `smoke`."""
+    """Finished runs of `lab` on FER-2013, two trials, one of few faces, two on drawn ones, one of `smoke`."""
     source = next(path for path in RECORDS.iterdir() if (path / "provenance.json").exists())
     runs = tmp_path / "output"
     for where, seed, profile, dataset in [
@@ -187,14 +187,19 @@ def lab_runs(tmp_path):
         ("fer2013-1a/lab-seed-7/kit-quick", 7, "lab", "fer2013.zip"),
         ("fer2013-1a/lab/kit-quick-seed1", 1, "lab", "fer2013.zip"),
         ("fer2013-1a/lab/07/kit-quick/seed-1/plain", 1, "lab", "fer2013.zip"),
-        ("fer2013-1a/lab/08/trial-3", 0, "lab", "fer2013.zip"),
-        ("built-in-sample-2b/lab/votes", 0, "lab", "built-in sample"),
+        ("fer2013-1a/lab/08/search/trial-3", 0, "lab", "fer2013.zip"),
+        ("fer2013-1a/lab/08/search/trial-4", 0, "lab", "fer2013.zip"),
+        ("fer2013-1a/lab/06/few", 0, "lab", "fer2013.zip"),
+        ("built-in-sample-2b/lab/kit-quick", 5, "lab", "built-in sample"),
+        ("built-in-sample-2b/lab/18/shares", 0, "lab", "built-in sample"),
         ("fer2013-1a/smoke/kit-quick", 0, "smoke", "fer2013.zip"),
     ]:
         shutil.copytree(source, runs / where)
         path = runs / where / "provenance.json"
         facts = json.loads(path.read_text()) | {"seed": seed, "profile": profile}
         facts.pop("checksum", None)
+        if where.endswith("few"):
+            facts["trained_on"] = facts["trained_on"] | {"faces": 64}
         path.write_text(json.dumps(facts | {"dataset": facts["dataset"] | {"source": dataset}}))
     return runs
 
@@ -204,10 +209,12 @@ def test_what_lessons_train_is_kept_by_run_and_seed(repository, lab_runs):
     guide = write_guide(root=repository).read_text()
     accuracy = Run(lab_runs / "fer2013-1a/lab/kit-quick").best_accuracy
     shown = f"{100 * accuracy:.1f}"
-    rows = [line for line in guide.splitlines() if line.startswith("| ") and "kit-quick" in line]
-    assert rows == [
+    rows = guide[guide.index("<!-- begin lab") : guide.index("<!-- end lab")].strip().splitlines()
+    assert rows[4:] == [
         f"| 05 | kit-quick | 3 | {shown} | {shown} |",
         f"| 07 | 07/kit-quick/plain | 1 | {shown} | {shown} |",
+        f"| 08 | 08/search, best trial | 1 | {shown} | {shown} |",
+        f"| 18 | 18/shares (built-in sample) | 1 | {shown} | {shown} |",
     ]
     assert json.loads((repository / "figures/lab.json").read_text())["kit-quick"] == {
         seed: accuracy for seed in "017"
