@@ -148,8 +148,9 @@ def test_report_ids_in_the_guides_exist():
 
 
 @pytest.fixture
-def repository(tmp_path):
+def repository(tmp_path, monkeypatch):
     """A small repository with the real guide, two notebooks and no record."""
+    monkeypatch.setattr(guide, "RECORDS", tmp_path / "none")
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "pyproject.toml").touch()
     shutil.copy(ROOT / "notebooks" / "INSTRUCTORS.md", tmp_path / "notebooks")
@@ -237,8 +238,7 @@ def test_rooms_are_counted(repository):
     assert "| __init__ | 1 | 1 |\n| data | 2 | 3 |\n| **all** | 3 | 4 |" in text
 
 
-def test_without_records_the_guide_says_so(repository, tmp_path, monkeypatch):
-    monkeypatch.setattr(guide, "RECORDS", tmp_path / "none")
+def test_without_records_the_guide_says_so(repository):
     text = write_guide(root=repository).read_text()
     assert text.count("No run has been recorded yet.") == 3
 
