@@ -62,6 +62,18 @@ def ship(options):
     print(ship_run(options.run, options.name, load_faces(options.data), overwrite=options.overwrite))
 
 
+def views(options):
+    """Score a shipped network in ten views of each face, and add that to its record.
+
+    Once only: PrivateTest is among the faces.
+    """
+    start_keras()
+    from fer_kit.data import load_faces
+    from maintain.ship import add_views
+
+    print(add_views(options.name, load_faces(options.data)).folder)
+
+
 def signatures(options):
     """Make FER-2013's signatures anew.
 
@@ -142,6 +154,7 @@ COMMANDS = {
     ],
     guide: [argument("measured", nargs="*", metavar="PATH", help="`run`'s times.json, or a folder of runs")],
     ship: [RUN, argument("name", metavar="NAME", help="the name to load it by"), DATA, OVERWRITE],
+    views: [argument("name", metavar="NAME", help="a network that comes with the kit"), DATA],
     signatures: [DATA],
     badges: [],
     setups: [

@@ -15,7 +15,7 @@ from fer_kit.models import pretrained
 from fer_kit.plots import base
 from fer_kit.reports import CITATIONS, REPORTED
 from fer_kit.runtime.files import check_free, read_json, replacing, write_json
-from fer_kit.studies.reproduction import result_table
+from fer_kit.studies.reproduction import protocol_table, result_table
 from fer_kit.training.recipes import RECIPES
 from fer_kit.training.records import RECORDS, Run
 from maintain.gallery import draw_all
@@ -45,6 +45,14 @@ downloaded; its name and the side of its pictures stand in the row. murphy-dropd
 apart, on faces without disgust: no other row answers the same questions.
 hejslet-large's 63 % belong to a run that overfits, with 90 to 93 % on Training; the record beside it was
 trained with augmentation. Its closest relative is `studies/without-augmentation`, below.
+"""
+
+PROTOCOLS = """## The same networks by three protocols
+
+PrivateTest. *Strict*, as above: without the twins of test faces in Training, one view of each face. *Ten
+views*: the same network, its answers averaged over each face shifted and mirrored (`evaluate --augment
+ten-crop`). *Published*: as most papers do, the twins kept in Training (`train --keep-twins`) and ten views.
+Only numbers of one column may be compared.
 """
 
 DIARY = """## Notes on the kit's own records
@@ -100,8 +108,8 @@ def figures(out, records=RECORDS, overwrite=False):
         shown.append((stem, drawn))
     with replacing(page) as file:
         table = result_table(records)
-        notes = _notes(table, records)
-        file.write("\n".join([HEAD, result_rows(table), "", notes, "", DIARY, *_gallery(shown)]).encode())
+        page = [HEAD, result_rows(table), "", _notes(table, records), "", PROTOCOLS, protocol_rows(records), ""]
+        file.write("\n".join([*page, DIARY, *_gallery(shown)]).encode())
     front = out.resolve().parent / "README.md"
     if front.exists():
         text = re.sub(
@@ -211,6 +219,16 @@ def result_rows(table):
         cells = [
             form.format(row[c]) if row.get(c, np.nan) == row.get(c) else "–" for c, form in COLUMNS.items()
         ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def protocol_rows(records):
+    """Return `protocol_table` in Markdown."""
+    table = protocol_table(records)
+    lines = [f"| | {' | '.join(table.columns)} |", "|---|---:|---:|---:|"]
+    for name, row in table.iterrows():
+        cells = [f"{100 * share:.1f}%" if share == share else "–" for share in row]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

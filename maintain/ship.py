@@ -1,5 +1,7 @@
 """`python -m maintain ship|keep RUN NAME`: put a finished run's model, or its record, into the package.
 
+`python -m maintain views NAME` adds to the record of a shipped model what ten views of each face are worth.
+
 A model comes with its card, after Mitchell et al. 2019, "Model Cards for Model Reporting". All its numbers
 are the record's.
 """
@@ -14,11 +16,14 @@ import h5py
 import numpy as np
 
 from fer_kit.data.sample.people import draw_sample
-from fer_kit.evaluation.scoring import predict
+from fer_kit.evaluation.scoring import evaluate, predict
+from fer_kit.models import pretrained
 from fer_kit.models.portable import ABOUT, portable_config
 from fer_kit.models.pretrained import WEIGHTS, load_model
 from fer_kit.models.zoo import multiply_accumulates
 from fer_kit.runtime.files import check_free, file_digest, read_json, replacing, write_json
+from fer_kit.runtime.locks import LOCK
+from fer_kit.studies.reproduction import finished_runs
 from fer_kit.training.parts import SMALL
 from fer_kit.training.recipes import differences
 from fer_kit.training.records import RECORDS, Run
@@ -166,6 +171,24 @@ def keep(run, name, records=RECORDS, overwrite=False):
         with replacing(records / name / path.name) as copy:
             copy.write(path.read_bytes())
     return Run(records / name)
+
+
+def add_views(name, faces, records=RECORDS):
+    """Score a shipped network in ten views of each face, PrivateTest once, in its record; return that `Run`.
+
+    Raises ValueError when no record has the score of the network's card, or it has ten views already.
+    """
+    score = pretrained.card(name)["PrivateTest"]
+    runs = [run for run in finished_runs(records) if run.score("PrivateTest") == score]
+    if not runs:
+        raise ValueError(f"no record has the PrivateTest score of {name}'s card; keep its run first")
+    if any(known.get("augment") == "ten-crop" for known in runs[0].metrics["scores"].values()):
+        raise ValueError(f"{runs[0].folder} was scored in ten views before; once is enough")
+    model = pretrained.load_pretrained(name)
+    for usage in ("PublicTest", "PrivateTest"):
+        runs[0].add_score(evaluate(model, faces, usage, augment="ten-crop").as_json())
+    (runs[0].folder / LOCK).unlink(missing_ok=True)
+    return runs[0]
 
 
 def _refuse(run):

@@ -1,8 +1,10 @@
 """Shipping a run's model: the card is the record's, and shipped files score what their cards say."""
 
 import json
+import shutil
 
 import keras
+import numpy as np
 import pytest
 from test_reproduction import write_record
 
@@ -11,9 +13,11 @@ from fer_kit.data.sample.people import draw_sample
 from fer_kit.evaluation.scoring import evaluate
 from fer_kit.models import pretrained
 from fer_kit.models.zoo import build
-from fer_kit.runtime.files import write_json
+from fer_kit.runtime.files import write_json, write_sealed
+from fer_kit.studies.reproduction import protocol_table
+from fer_kit.training.records import RECORDS, Run
 from maintain import ship as shipping
-from maintain.ship import accuracy, limits, ship
+from maintain.ship import accuracy, add_views, limits, ship
 
 
 @pytest.fixture
@@ -32,6 +36,34 @@ def run(tmp_path, faces, monkeypatch):
     keras.utils.set_random_seed(0)
     build("zhao-sepconv").save(folder / "best.keras")
     return folder
+
+
+def test_ten_views_are_scored_once_and_stand_beside_the_strict_protocol(faces, tmp_path):
+    score = pretrained.card("kit-small")["PrivateTest"]
+    records = tmp_path / "records"
+    with pytest.raises(ValueError, match="no record has the PrivateTest score of kit-small's card"):
+        add_views("kit-small", faces, records)
+    shutil.copytree(RECORDS / "kit-small-taught", records / "strict")
+    few = faces[np.r_[np.flatnonzero(faces.usage == "PublicTest")[:20], -20:0]]
+    run = add_views("kit-small", few, records)
+    assert run.folder.name == "strict" and run.score("PrivateTest") == score
+    assert protocol_table(records).index[0].startswith("VGG")  # twenty faces are not PrivateTest
+    with pytest.raises(ValueError, match="strict was scored in ten views before"):
+        add_views("kit-small", few, records)
+
+    metrics = run.metrics
+    ten = next(one for one in metrics["scores"].values() if one.get("private_test") and one["augment"])
+    ten |= {"dataset": score["dataset"], "accuracy": 0.71}
+    run.write_metrics(metrics)
+    shutil.copytree(records / "strict", records / "studies" / "with-twins")
+    again = Run(records / "studies" / "with-twins")
+    config = again.config
+    config["recipe"]["without_twins"] = False
+    write_sealed(again.folder / "config.json", config)
+    table = protocol_table(records)
+    row = table.index[0]
+    assert row == "kit-small-taught, 150 epochs, seed 0"
+    assert table.loc[row].tolist() == [score["accuracy"], 0.71, 0.71]
 
 
 def test_the_card_is_the_records(run, faces, tmp_path):

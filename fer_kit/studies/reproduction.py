@@ -65,6 +65,14 @@ COLUMNS = ("report", "chosen on", *SCORES, "seeds", "epochs", "record")
 """The columns of `result_table`, whether or not there are records to fill them."""
 
 
+LITERATURE = {
+    "VGG (Pramerdorfer & Kampel 2016)": 0.727,
+    "vote of eight (Pramerdorfer & Kampel 2016)": 0.752,
+}
+"""PrivateTest accuracies, 0-1, of networks that learned the twins and saw ten views of each face, from
+"Facial expression recognition using convolutional neural networks: state of the art" (arXiv 1612.02903)."""
+
+
 def finished_runs(records=RECORDS):
     """Return the finished `Run`s among the records that tell the seven emotions apart, by name.
 
@@ -155,6 +163,35 @@ def result_table(records=RECORDS):
     if any(run.config["model"] == KIT_TRANSFER.model for run in with_more):
         rows["kit-vote with kit-transfer"] = _vote_row(with_more)
     return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=COLUMNS)
+
+
+def protocol_table(records=RECORDS):
+    """Return a DataFrame: PrivateTest accuracy, 0-1, of the same networks by three protocols.
+
+    Columns: `strict`, without the twins of test faces in Training and one view of each face; `strict, ten
+    views`, the same network with ten-crop; `published`, trained with the twins, with ten-crop. Rows: recipe,
+    epochs and seed of each record that was scored in ten views, studies too, then `LITERATURE`.
+    """
+    rows = {}
+    for run in finished_runs(records) + finished_runs(records / "studies"):
+        plain = run.score("PrivateTest")
+        ten = [score["accuracy"] for score in run.metrics["scores"].values() if _in_ten_views(score, plain)]
+        if ten:
+            recipe = run.config["recipe"]
+            name = f"{recipe['name']}, {recipe['epochs']} epochs, seed {run.config['seed']}"
+            row = rows.setdefault(name, {})
+            if recipe.get("without_twins"):
+                row |= {"strict": plain["accuracy"], "strict, ten views": ten[0]}
+            else:
+                row["published"] = ten[0]
+    rows |= {name: {"published": share} for name, share in LITERATURE.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["strict", "strict, ten views", "published"])
+
+
+def _in_ten_views(score, plain):
+    """Whether a score is on the same faces as the `plain` one of PrivateTest, and in ten views."""
+    same = plain and score.get("dataset") == plain.get("dataset") and not score.get("left_out")
+    return bool(same) and score.get("augment") == "ten-crop"
 
 
 def kit_vote(records=RECORDS, extra_data=False):

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+from dataclasses import replace
 
 from fer_kit import __version__
 from fer_kit.data.emotions import USAGES
@@ -128,7 +129,8 @@ def train(options):
     out of Training. The same command given again goes on where training was interrupted.
     """
     find_architecture(options.name)
-    find_recipe(options.recipe)
+    recipe = find_recipe(options.recipe)
+    recipe = replace(recipe, without_twins=recipe.without_twins and not options.keep_twins)
     from fer_kit.data.loading import check_outside, load_faces
     from fer_kit.training.records import find_model
 
@@ -149,7 +151,7 @@ def train(options):
     chosen = {"epochs": options.epochs, "seed": seed, "retrain": options.retrain}
     if options.no_augment:
         chosen["augment"] = None
-    run = fit(options.name, faces, options.recipe, options.out, teacher=options.teacher, **chosen)
+    run = fit(options.name, faces, recipe, options.out, teacher=options.teacher, **chosen)
     return 0 if run.finished else INTERRUPTED
 
 
@@ -294,6 +296,7 @@ OVERWRITE = argument("--overwrite", action="store_true", help="write over files 
 OUTPUTS = argument("--outputs", type=listed, metavar="A,B,...", help="the network's emotions, in its order")
 PROFILE_HELP = "; ".join(f"{profile.name}: {profile.meaning}" for profile in PROFILES.values())
 SOURCE_HELP = "a picture, a folder, a video, 0 (camera), a camera's address (rtsp://...) or demo"
+TWINS_HELP = "learn from copies of test faces too, as most papers do (see figures/README.md)"
 TEACHER_HELP = "what a recipe with a teacher learns from; again for each further one"
 
 READING = [
@@ -336,6 +339,7 @@ COMMANDS = {
         argument("--drop", metavar="EMOTION", help="train without an emotion, such as disgust"),
         argument("--per-emotion", type=count, metavar="N", help="learn from so many faces of each"),
         argument("--no-augment", action="store_true", help="show the faces as they are"),
+        argument("--keep-twins", action="store_true", help=TWINS_HELP),
         argument("--teacher", action="append", metavar="MODEL", help=TEACHER_HELP),
         argument("--out", required=True, metavar="RUN", help="the folder of the run record"),
         argument("--retrain", action="store_true", help="begin anew although the run is finished"),
