@@ -52,7 +52,7 @@ PROTOCOLS = """## The same networks by three protocols
 PrivateTest. *Strict*, as above: without the twins of test faces in Training, one view of each face. *Ten
 views*: the same network, its answers averaged over each face shifted and mirrored (`evaluate --augment
 ten-crop`). *Published*: as most papers do, the twins kept in Training (`train --keep-twins`) and ten views.
-Only numbers of one column may be compared.
+Only numbers of one column may be compared, and kit-transfer knew ImageNet's pictures.
 """
 
 DIARY = """## Notes on the kit's own records
