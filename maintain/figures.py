@@ -108,8 +108,9 @@ def figures(out, records=RECORDS, overwrite=False):
         shown.append((stem, drawn))
     with replacing(page) as file:
         table = result_table(records)
-        page = [HEAD, result_rows(table), "", _notes(table, records), "", PROTOCOLS, protocol_rows(records), ""]
-        file.write("\n".join([*page, DIARY, *_gallery(shown)]).encode())
+        results = [HEAD, result_rows(table), "", _notes(table, records), ""]
+        protocols = [PROTOCOLS, protocol_rows(records), ""]
+        file.write("\n".join([*results, *protocols, DIARY, *_gallery(shown)]).encode())
     front = out.resolve().parent / "README.md"
     if front.exists():
         text = re.sub(

@@ -43,7 +43,10 @@ def test_ten_views_are_scored_once_and_stand_beside_the_strict_protocol(faces, t
     records = tmp_path / "records"
     with pytest.raises(ValueError, match="no record has the PrivateTest score of kit-small's card"):
         add_views("kit-small", faces, records)
-    shutil.copytree(RECORDS / "kit-small-taught", records / "strict")
+    run = Run(shutil.copytree(RECORDS / "kit-small-taught", records / "strict"))
+    metrics = run.metrics
+    metrics["scores"] = {name: one for name, one in metrics["scores"].items() if not one.get("augment")}
+    run.write_metrics(metrics)
     few = faces[np.r_[np.flatnonzero(faces.usage == "PublicTest")[:20], -20:0]]
     run = add_views("kit-small", few, records)
     assert run.folder.name == "strict" and run.score("PrivateTest") == score

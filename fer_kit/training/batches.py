@@ -41,8 +41,9 @@ def choose_faces(faces, validation=None, without_twins=False):
                 f"all {len(kept):,} Training faces of {faces.source or 'the data'} have a twin among the "
                 "others, and this recipe leaves such faces out: nothing is left to learn from"
             )
-        learned = learned[kept]
-        print(f"{(~kept).sum():,} Training faces with a twin among the others are left out")
+        if not kept.all():
+            learned = learned[kept]
+            print(f"{(~kept).sum():,} Training faces with a twin among the others are left out")
     return learned, selecting
 
 
