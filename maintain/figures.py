@@ -26,16 +26,18 @@ MADE = "Made by `python -m maintain figures`"
 HEAD = f"""# The reports, reproduced
 
 {MADE} from the run records in `fer_kit/training/recorded`; nothing here is
-written by hand. Each figure has a sidecar, `.json`, that says which record, dataset, seed and versions it
-comes from. Faces in figures are drawn by the kit: FER-2013's own may not be passed on.
+written by hand but two numbers of the literature. Each figure has a sidecar, `.json`, that says which record,
+dataset, seed and versions it comes from. Faces in figures are drawn by the kit: FER-2013's own may not be
+passed on.
 
 ## Results on FER-2013
 
 *Report* is the number as printed. *Chosen on* is scored as the reports did, on the faces that chose
-the epoch (PublicTest). *PrivateTest* is scored once, at the end; *low* and *high* are its 95 %
-interval. *Twin-free* leaves out faces with a pixel-identical twin in Training; the reports' networks
-learned from those twins, as published ones do, the kit's own (kit-...) did not. *Calibration error*
-is how far confidence and accuracy lie apart. Several seeds are averaged, and so are their intervals.
+the epoch (PublicTest). *PrivateTest* is scored once, at the end, with one view of each face; *low* and
+*high* are its 95 % interval. *Twin-free* leaves out faces with a pixel-identical twin in Training; the
+reports' networks learned from those twins, as published ones do, the kit's own (kit-...) did not.
+*Calibration error* is how far confidence and accuracy lie apart. Several seeds are averaged, and so are
+their intervals.
 A difference under 0.75 points is within one standard error. Rows without a PrivateTest number have
 not been run yet.
 *kit-vote* is the mean answer of the kit's own networks, the strongest two or more, as many as score
@@ -47,12 +49,14 @@ hejslet-large's 63 % belong to a run that overfits, with 90 to 93 % on Training;
 trained with augmentation. Its closest relative is `studies/without-augmentation`, below.
 """
 
-PROTOCOLS = """## The same networks by three protocols
+PROTOCOLS = """## Strict, in ten views, and as published
 
-PrivateTest. *Strict*, as above: without the twins of test faces in Training, one view of each face. *Ten
-views*: the same network, its answers averaged over each face shifted and mirrored (`evaluate --augment
-ten-crop`). *Published*: as most papers do, the twins kept in Training (`train --keep-twins`) and ten views.
-Only numbers of one column may be compared, and kit-transfer knew ImageNet's pictures.
+PrivateTest, of one seed each. *Strict*: without the twins of test faces in Training, one view of each face.
+*Ten views*: the same network, as it comes with the kit where it does, its answers averaged over each face
+shifted and mirrored (`evaluate --augment ten-crop`); it was scored once more for this. *Published*: as many
+papers do, the twins kept in Training (`train --keep-twins`) and ten views. Only numbers of one column may be
+compared, and kit-transfer knew ImageNet's pictures. The last two rows are from
+[arXiv 1612.02903](https://arxiv.org/abs/1612.02903).
 """
 
 DIARY = """## Notes on the kit's own records

@@ -35,6 +35,10 @@ ENOUGH = 1000
 """Faces that a run has to learn from to be kept: lessons show on fewer how something works."""
 
 
+BEST = ", best trial"
+"""What follows the name of a search: of its trials the best one counts."""
+
+
 def write_guide(measured=(), root=None):
     """Redraw the tables of notebooks/INSTRUCTORS.md of the repository at `root` and return its Path.
 
@@ -95,14 +99,16 @@ def keep_runs(folder, kept):
     """
     record = read_json(kept) if kept.exists() else {}
     found = {}
-    for path in sorted(folder.rglob("provenance.json")):
+    for path in sorted(folder.resolve().rglob("provenance.json")):
         run = Run(path.parent)
-        facts = run.provenance
-        name = run_name(path.parent.relative_to(folder).as_posix())
-        source = facts["dataset"]["source"]
-        known = source == "fer2013.zip" or name.startswith(("14/", "18/"))
-        if known and facts["profile"] == "lab" and run.finished and facts["trained_on"]["faces"] >= ENOUGH:
-            key = name if source == "fer2013.zip" else f"{name} ({source})", str(facts["seed"])
+        name = run_name(path.parent)
+        if name and _counts(run, name):
+            source = run.provenance["dataset"]["source"]
+            key = name if source == "fer2013.zip" else f"{name} ({source})", str(run.provenance["seed"])
+            if key in found and not name.endswith(BEST):
+                raise ValueError(
+                    f"{folder} holds two runs {key[0]} with seed {key[1]}; give the folder of one"
+                )
             found[key] = max(found.get(key, 0), run.best_accuracy)
     if not found:
         raise ValueError(f"{folder} holds no finished run of a lesson in `lab` on fer2013.zip")
@@ -111,10 +117,25 @@ def keep_runs(folder, kept):
     write_json(kept, record)
 
 
-def run_name(where):
-    """Return a run's name without profile, data and seed: `07/kit-quick/plain` for its folder `where`."""
-    name = re.sub(r".*(^|/)lab(-seed-\d+)?/|/?-?seed-?\d+|-with-[0-9a-f]{8}", "", where)
-    return re.sub(r"/trial-.*", ", best trial", name)
+def _counts(run, name):
+    """Whether a run of a lesson is finished, of `lab`, and on enough faces of its question."""
+    facts = run.provenance
+    known = facts["dataset"]["source"] == "fer2013.zip" or name.startswith(("14/", "18/"))
+    enough = facts.get("trained_on", {}).get("faces", 0) >= ENOUGH
+    return known and enough and facts["profile"] == "lab" and run.finished
+
+
+def run_name(folder):
+    """Return a run's name without profile, data and seed, or "" for a folder (Path) that is not `lab`'s.
+
+    That of `output/fer2013-9d0f2abe/lab/07/kit-quick/seed-1/plain` is `07/kit-quick/plain`.
+    """
+    parts = folder.as_posix().split("/")
+    labs = [k for k, part in enumerate(parts) if re.fullmatch(r"lab(-seed-\d+)?", part)]
+    inside = parts[labs[-1] + 1 :] if labs else []
+    name = "/".join(part for part in inside if not re.fullmatch(r"seed-\d+", part))
+    name = re.sub(r"-seed-?\d+$|-with-[0-9a-f]{8}$", "", name)
+    return re.sub(r"/trial-.*", BEST, name)
 
 
 def lab_table(kept):

@@ -22,9 +22,8 @@ from fer_kit.models.portable import ABOUT, portable_config
 from fer_kit.models.pretrained import WEIGHTS, load_model
 from fer_kit.models.zoo import multiply_accumulates
 from fer_kit.runtime.files import check_free, file_digest, read_json, replacing, write_json
-from fer_kit.runtime.locks import LOCK
 from fer_kit.studies.reproduction import finished_runs
-from fer_kit.training.parts import SMALL
+from fer_kit.training.parts import SMALL, score_name
 from fer_kit.training.recipes import differences
 from fer_kit.training.records import RECORDS, Run
 
@@ -162,7 +161,7 @@ def keep(run, name, records=RECORDS, overwrite=False):
     if not before.exists():
         for file in SMALL:
             check_free(records / name / file, overwrite)
-    elif not overwrite and differences(read_json(before), run.config):
+    elif not overwrite and (differences(read_json(before), run.config) or _scored_more(records / name, run)):
         check_free(before)
     for file in SMALL:
         if not (run.folder / file).exists():
@@ -173,21 +172,32 @@ def keep(run, name, records=RECORDS, overwrite=False):
     return Run(records / name)
 
 
+def _scored_more(record, run):
+    """Whether the record in a folder has scores that the `Run` lacks, such as those of `add_views`."""
+    return bool(set(Run(record).metrics["scores"]) - set(run.metrics["scores"]))
+
+
 def add_views(name, faces, records=RECORDS):
     """Score a shipped network in ten views of each face, PrivateTest once, in its record; return that `Run`.
 
-    Raises ValueError when no record has the score of the network's card, or it has ten views already.
+    Raises ValueError when no record has the score of the network's card, when it has ten views already, and
+    for other faces than the record's.
     """
     score = pretrained.card(name)["PrivateTest"]
     runs = [run for run in finished_runs(records) if run.score("PrivateTest") == score]
     if not runs:
         raise ValueError(f"no record has the PrivateTest score of {name}'s card; keep its run first")
-    if any(known.get("augment") == "ten-crop" for known in runs[0].metrics["scores"].values()):
+    metrics = runs[0].metrics
+    if any(known.get("augment") == "ten-crop" for known in metrics["scores"].values()):
         raise ValueError(f"{runs[0].folder} was scored in ten views before; once is enough")
+    if faces.private_test.fingerprint != score["dataset"]["fingerprint"]:
+        raise ValueError(f"{faces.source} has other PrivateTest faces than {runs[0].folder} was scored on")
     model = pretrained.load_pretrained(name)
     for usage in ("PublicTest", "PrivateTest"):
-        runs[0].add_score(evaluate(model, faces, usage, augment="ten-crop").as_json())
-    (runs[0].folder / LOCK).unlink(missing_ok=True)
+        numbers = evaluate(model, faces, usage, augment="ten-crop").as_json()
+        metrics["scores"][score_name(numbers)] = numbers
+    metrics["private_test_scored"] += 1
+    runs[0].write_metrics(metrics)
     return runs[0]
 
 

@@ -4,7 +4,6 @@ import json
 import shutil
 
 import keras
-import numpy as np
 import pytest
 from test_reproduction import write_record
 
@@ -14,7 +13,7 @@ from fer_kit.evaluation.scoring import evaluate
 from fer_kit.models import pretrained
 from fer_kit.models.zoo import build
 from fer_kit.runtime.files import write_json, write_sealed
-from fer_kit.studies.reproduction import protocol_table
+from fer_kit.studies.reproduction import protocol_table, result_table
 from fer_kit.training.records import RECORDS, Run
 from maintain import ship as shipping
 from maintain.ship import accuracy, add_views, limits, ship
@@ -38,35 +37,44 @@ def run(tmp_path, faces, monkeypatch):
     return folder
 
 
-def test_ten_views_are_scored_once_and_stand_beside_the_strict_protocol(faces, tmp_path):
+def test_ten_views_are_scored_once_and_stand_beside_the_strict_protocol(faces, tmp_path, monkeypatch):
     score = pretrained.card("kit-small")["PrivateTest"]
     records = tmp_path / "records"
     with pytest.raises(ValueError, match="no record has the PrivateTest score of kit-small's card"):
         add_views("kit-small", faces, records)
     run = Run(shutil.copytree(RECORDS / "kit-small-taught", records / "strict"))
     metrics = run.metrics
-    metrics["scores"] = {name: one for name, one in metrics["scores"].items() if not one.get("augment")}
-    run.write_metrics(metrics)
-    few = faces[np.r_[np.flatnonzero(faces.usage == "PublicTest")[:20], -20:0]]
-    run = add_views("kit-small", few, records)
-    assert run.folder.name == "strict" and run.score("PrivateTest") == score
-    assert protocol_table(records).index[0].startswith("VGG")  # twenty faces are not PrivateTest
+    ten = [name for name, one in metrics["scores"].items() if one.get("augment")]
     with pytest.raises(ValueError, match="strict was scored in ten views before"):
-        add_views("kit-small", few, records)
-
-    metrics = run.metrics
-    ten = next(one for one in metrics["scores"].values() if one.get("private_test") and one["augment"])
-    ten |= {"dataset": score["dataset"], "accuracy": 0.71}
-    run.write_metrics(metrics)
-    shutil.copytree(records / "strict", records / "studies" / "with-twins")
-    again = Run(records / "studies" / "with-twins")
+        add_views("kit-small", faces, records)
+    again = Run(shutil.copytree(run.folder, records / "studies" / "with-twins"))
     config = again.config
     config["recipe"]["without_twins"] = False
     write_sealed(again.folder / "config.json", config)
-    table = protocol_table(records)
-    row = table.index[0]
-    assert row == "kit-small-taught, 150 epochs, seed 0"
-    assert table.loc[row].tolist() == [score["accuracy"], 0.71, 0.71]
+    row = protocol_table(records).loc["kit-small-taught, 150 epochs, seed 0"]
+    assert row.strict == score["accuracy"] and row.published == row["strict, ten views"] > row.strict
+    shutil.move(again.folder, records / "with-twins")  # a network by another protocol is no result
+    assert result_table(records).loc["kit-small-taught", "seeds"] == 1
+
+    for name in ten:
+        del metrics["scores"][name]
+    run.write_metrics(metrics)
+    shutil.rmtree(records / "with-twins")
+    assert protocol_table(records).index[0].startswith("VGG")
+    with pytest.raises(ValueError, match="has other PrivateTest faces than .*strict was scored on"):
+        add_views("kit-small", faces, records)
+    assert run.metrics["scores"] == metrics["scores"]
+
+    few = faces.public_test[:10].join(faces.private_test[:10])
+    of_few = {"source": str(few.source), "fingerprint": few.private_test.fingerprint}
+    metrics["scores"]["PrivateTest"]["dataset"] = of_few
+    run.write_metrics(metrics)
+    monkeypatch.setattr(pretrained, "card", lambda name: {"PrivateTest": run.score("PrivateTest")})
+    add_views("kit-small", few, records)
+    of_private = evaluate("kit-small", few, "PrivateTest", augment="ten-crop")
+    row = protocol_table(records).loc["kit-small-taught, 150 epochs, seed 0"]
+    assert row["strict, ten views"] == of_private.accuracy and run.weights is None
+    assert run.metrics["private_test_scored"] == metrics["private_test_scored"] + 1
 
 
 def test_the_card_is_the_records(run, faces, tmp_path):

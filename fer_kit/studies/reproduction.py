@@ -12,6 +12,7 @@ import pandas as pd
 from fer_kit.data.emotions import EMOTIONS
 from fer_kit.evaluation.scores import recorded_scores, select, vote
 from fer_kit.models.catalogue import MODELS
+from fer_kit.training.recipes import RECIPES
 from fer_kit.training.records import RECORDS, Run
 
 
@@ -27,6 +28,10 @@ class Experiment(NamedTuple):
     recipe: str
     reported: float | None = None
     teacher: str | None = None
+
+    def is_of(self, run):
+        """Return whether a `Run` is one of this network by this recipe, with or without twins."""
+        return (run.config["model"], run.config["recipe"]["name"]) == (self.model, self.recipe)
 
 
 REPORT_NETWORKS = (
@@ -101,9 +106,10 @@ def runs_of(experiment, records=RECORDS):
 
 
 def _of(experiment, runs):
-    asked = experiment.model, experiment.recipe
-    runs = [run for run in runs if (run.config["model"], run.config["recipe"]["name"]) == asked]
-    return sorted(runs, key=lambda run: -run.config["recipe"]["epochs"])
+    """The runs of an `Experiment` that kept or left out the twins of test faces as its recipe says."""
+    without = RECIPES[experiment.recipe].without_twins
+    runs = [run for run in runs if run.config["recipe"].get("without_twins", False) == without]
+    return sorted(filter(experiment.is_of, runs), key=lambda run: -run.config["recipe"]["epochs"])
 
 
 def attempts(model, records=RECORDS):
@@ -166,32 +172,40 @@ def result_table(records=RECORDS):
 
 
 def protocol_table(records=RECORDS):
-    """Return a DataFrame: PrivateTest accuracy, 0-1, of the same networks by three protocols.
+    """Return a DataFrame: PrivateTest accuracies, 0-1, of the kit's networks, by protocol.
 
     Columns: `strict`, without the twins of test faces in Training and one view of each face; `strict, ten
-    views`, the same network with ten-crop; `published`, trained with the twins, with ten-crop. Rows: recipe,
-    epochs and seed of each record that was scored in ten views, studies too, then `LITERATURE`.
+    views`, the same network with ten-crop; `published`, trained with the twins, with ten-crop. Rows: the
+    records of the kit's networks that were scored in ten views, studies too, then `LITERATURE`. The networks
+    that come with the kit were scored in ten views as they come, in float16.
     """
     rows = {}
-    for run in finished_runs(records) + finished_runs(records / "studies"):
-        plain = run.score("PrivateTest")
-        ten = [score["accuracy"] for score in run.metrics["scores"].values() if _in_ten_views(score, plain)]
-        if ten:
-            recipe = run.config["recipe"]
-            name = f"{recipe['name']}, {recipe['epochs']} epochs, seed {run.config['seed']}"
-            row = rows.setdefault(name, {})
-            if recipe.get("without_twins"):
-                row |= {"strict": plain["accuracy"], "strict, ten views": ten[0]}
-            else:
-                row["published"] = ten[0]
+    runs = finished_runs(records) + finished_runs(records / "studies")
+    for experiment in (*KIT_NETWORKS, KIT_TRANSFER):
+        for run in filter(experiment.is_of, runs):
+            if ten := _ten_views(run):
+                rows.setdefault(_protocol_name(experiment, run), {}).update(ten)
     rows |= {name: {"published": share} for name, share in LITERATURE.items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["strict", "strict, ten views", "published"])
 
 
-def _in_ten_views(score, plain):
-    """Whether a score is on the same faces as the `plain` one of PrivateTest, and in ten views."""
-    same = plain and score.get("dataset") == plain.get("dataset") and not score.get("left_out")
-    return bool(same) and score.get("augment") == "ten-crop"
+def _protocol_name(experiment, run):
+    augment = run.config["variant"].get("augment", "")
+    what = f"{experiment.report_id}, {run.config['recipe']['epochs']} epochs, seed {run.config['seed']}"
+    return f"{what}, augmentation {augment}" if "augment" in run.config["variant"] else what
+
+
+def _ten_views(run):
+    """Return a row of `protocol_table`, a dict, for a run whose weights were scored in ten views, else {}."""
+    plain = run.score("PrivateTest")
+    scores = [one for one in run.metrics["scores"].values() if one.get("augment") == "ten-crop"]
+    scores = [one for one in scores if plain and one.get("dataset") == plain.get("dataset")]
+    scores = [one for one in scores if run.weights in (None, one.get("weights")) and not one.get("left_out")]
+    if not scores:
+        return {}
+    ten = scores[0]["accuracy"]
+    strict = run.provenance.get("without_twins", run.config["recipe"].get("without_twins", False))
+    return {"strict": plain["accuracy"], "strict, ten views": ten} if strict else {"published": ten}
 
 
 def kit_vote(records=RECORDS, extra_data=False):

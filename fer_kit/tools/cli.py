@@ -296,7 +296,7 @@ OVERWRITE = argument("--overwrite", action="store_true", help="write over files 
 OUTPUTS = argument("--outputs", type=listed, metavar="A,B,...", help="the network's emotions, in its order")
 PROFILE_HELP = "; ".join(f"{profile.name}: {profile.meaning}" for profile in PROFILES.values())
 SOURCE_HELP = "a picture, a folder, a video, 0 (camera), a camera's address (rtsp://...) or demo"
-TWINS_HELP = "learn from copies of test faces too, as most papers do (see figures/README.md)"
+TWINS_HELP = "learn from copies of test faces too, as many papers do"
 TEACHER_HELP = "what a recipe with a teacher learns from; again for each further one"
 
 READING = [
