@@ -191,7 +191,10 @@ def add_views(name, faces, records=RECORDS):
     if any(known.get("augment") == "ten-crop" for known in metrics["scores"].values()):
         raise ValueError(f"{runs[0].folder} was scored in ten views before; once is enough")
     if faces.private_test.fingerprint != score["dataset"]["fingerprint"]:
-        raise ValueError(f"{faces.source} has other PrivateTest faces than {runs[0].folder} was scored on")
+        raise ValueError(
+            f"{faces.source} has other PrivateTest faces than {runs[0].folder} was scored on; "
+            "give that dataset with --data"
+        )
     model = pretrained.load_pretrained(name)
     for usage in ("PublicTest", "PrivateTest"):
         numbers = evaluate(model, faces, usage, augment="ten-crop").as_json()

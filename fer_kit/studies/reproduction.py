@@ -190,22 +190,25 @@ def protocol_table(records=RECORDS):
 
 
 def _protocol_name(experiment, run):
-    augment = run.config["variant"].get("augment", "")
-    what = f"{experiment.report_id}, {run.config['recipe']['epochs']} epochs, seed {run.config['seed']}"
-    return f"{what}, augmentation {augment}" if "augment" in run.config["variant"] else what
+    config = run.config
+    name = f"{experiment.report_id}, {config['recipe']['epochs']} epochs, seed {config['seed']}"
+    variant = config["variant"]
+    return f"{name}, augmentation {variant['augment']}" if "augment" in variant else name
 
 
 def _ten_views(run):
     """Return a row of `protocol_table`, a dict, for a run whose weights were scored in ten views, else {}."""
     plain = run.score("PrivateTest")
-    scores = [one for one in run.metrics["scores"].values() if one.get("augment") == "ten-crop"]
-    scores = [one for one in scores if plain and one.get("dataset") == plain.get("dataset")]
-    scores = [one for one in scores if run.weights in (None, one.get("weights")) and not one.get("left_out")]
-    if not scores:
+    if plain is None:
         return {}
-    ten = scores[0]["accuracy"]
-    strict = run.provenance.get("without_twins", run.config["recipe"].get("without_twins", False))
-    return {"strict": plain["accuracy"], "strict, ten views": ten} if strict else {"published": ten}
+    for score in run.metrics["scores"].values():
+        same_faces = score.get("dataset") == plain.get("dataset") and not score.get("left_out")
+        same_weights = run.weights in (None, score.get("weights"))
+        if score.get("augment") == "ten-crop" and same_faces and same_weights:
+            strict = run.provenance.get("without_twins", run.config["recipe"].get("without_twins", False))
+            ten = score["accuracy"]
+            return {"strict": plain["accuracy"], "strict, ten views": ten} if strict else {"published": ten}
+    return {}
 
 
 def kit_vote(records=RECORDS, extra_data=False):
