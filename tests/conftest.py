@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+# Tests run on JAX what they compile once or twice, so its compiler need not optimise.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 ARCHIVE = Path(os.environ.get("FER_TEST_ARCHIVE", Path(__file__).parents[2] / "shared/data/fer2013.zip"))
 
 

@@ -118,8 +118,9 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(few, tmp_path):
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_two_devices_train_like_one(few, tmp_path, backend):
     pytest.importorskip(backend)
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"} if backend == "jax" else {}
-    done = in_child(SHARED, few[np.r_[:134, 135:173]], tmp_path, KERAS_BACKEND=backend, **flags)
+    flags = os.environ["XLA_FLAGS"] + " --xla_force_host_platform_device_count=2"
+    faces = few[np.r_[:134, 135:173]]
+    done = in_child(SHARED, faces, tmp_path, KERAS_BACKEND=backend, XLA_FLAGS=flags)
     assert done.returncode == 0, done.stderr[-2000:]
 
 

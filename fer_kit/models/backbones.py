@@ -28,6 +28,7 @@ from fer_kit.models.layers import precision_of
 from fer_kit.runtime import devices
 from fer_kit.runtime.names import unknown
 from fer_kit.runtime.seeds import seeded
+from fer_kit.runtime.settings import choose_seed
 
 RANDOM = "random (none given)"
 """What a record says about untrained weights."""
@@ -161,13 +162,13 @@ def feature_extractor(backbone):
     return keras.Model(faces, x, name="extractor")
 
 
-def feature_head(backbone, classes=7, dropout=0.5, seed=0):
+def feature_head(backbone, classes=7, dropout=0.5, seed=None):
     """Return the model from features float32 (B, channels) to probabilities float32 (B, `classes`)."""
     features = keras.Input((backbone.channels,), name="features")
     return keras.Model(features, _classify(features, classes, dropout, seed), name=model_name(backbone))
 
 
-def classifier(backbone, classes=7, dropout=0.5, augmentation=None, seed=0):
+def classifier(backbone, classes=7, dropout=0.5, augmentation=None, seed=None):
     """Return the whole model, from faces uint8 (B, 48, 48, 1) to probabilities float32 (B, `classes`).
 
     Args:
@@ -175,7 +176,7 @@ def classifier(backbone, classes=7, dropout=0.5, augmentation=None, seed=0):
         classes: How many emotions.
         dropout: The rate in front of the last layer, 0 to 1.
         augmentation: A strength of `augment.augmentation_layers`, or None; it happens at 48x48.
-        seed: For the last layer's weights and for dropout.
+        seed: For the last layer's weights and for dropout; that of `choose_seed` if None, as in training.
 
     Returns:
         A `keras.Model`, not compiled.
@@ -206,6 +207,7 @@ def _embed(backbone, augmentation=None):
 
 
 def _classify(x, classes, dropout, seed):
+    seed = choose_seed(seed)
     x = layers.Dropout(dropout, seed=seed, dtype="float32")(x)
     start = keras.initializers.GlorotUniform(seed)
     output = layers.Dense(
