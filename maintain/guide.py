@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from fer_kit.runtime.files import read_json, replacing, write_json
+from fer_kit.studies import tuning
 from fer_kit.studies.reproduction import result_table
 from fer_kit.tools.labs import has_tag, read, with_exercises
 from fer_kit.tools.run import find_notebooks
@@ -94,8 +95,8 @@ def keep_times(path, folder):
 def keep_runs(folder, kept):
     """Add the runs of lessons below `folder`, in `lab` on FER-2013, to the JSON `kept` by run and seed.
 
-    Of a search its best trial counts. Lessons 14 and 18 ask what FER-2013 has no labels for: their runs are
-    kept whatever the faces. Raises ValueError when there is no run, or one that is damaged.
+    Of a search that is over its best trial counts. Lessons 14 and 18 ask what FER-2013 has no labels for:
+    their runs are kept whatever the faces. Raises ValueError when there is no run, or one that is damaged.
     """
     record = read_json(kept) if kept.exists() else {}
     found = {}
@@ -122,7 +123,13 @@ def _counts(run, name):
     facts = run.provenance
     known = facts["dataset"]["source"] == "fer2013.zip" or name.startswith(("14/", "18/"))
     enough = facts.get("trained_on", {}).get("faces", 0) >= ENOUGH
-    return known and enough and facts["profile"] == "lab" and run.finished
+    counts = known and enough and facts["profile"] == "lab" and run.finished
+    return counts and (not name.endswith(BEST) or _is_over(run.folder.parent))
+
+
+def _is_over(study):
+    """Whether no trial of a study (Path) is still to end: one that comes could be the best."""
+    return not set(tuning.table(study).state) & {"running", "queued"}
 
 
 def run_name(folder):

@@ -13,6 +13,7 @@ from fer_kit import check_hardware, evaluation
 from fer_kit.reports import REPORTED
 from fer_kit.runtime import devices
 from fer_kit.runtime.files import Written
+from fer_kit.studies import tuning
 from fer_kit.studies.reproduction import finished_runs
 from fer_kit.tools.run import Outcome, Setting
 from fer_kit.tools.times import hardware, read_times, write_times
@@ -180,9 +181,11 @@ def test_minutes_are_kept_and_drawn(repository, tmp_path, monkeypatch):
 
 @pytest.fixture
 def lab_runs(tmp_path):
-    """Finished runs of `lab` on FER-2013, two trials, one of few faces, two on drawn ones, one of `smoke`."""
+    """Finished runs of `lab` on FER-2013 with trials, one of few faces, two on drawn ones, one of `smoke`."""
     source = next(path for path in RECORDS.iterdir() if (path / "provenance.json").exists())
     runs = tmp_path / "output"
+    tuning.open_study(runs / "fer2013-1a/lab/08/search", create=True)
+    tuning.open_study(runs / "fer2013-1a/lab/08/interrupted", create=True).ask()
     for where, seed, profile, dataset in [
         ("fer2013-1a/lab/kit-quick", 0, "lab", "fer2013.zip"),
         ("fer2013-1a/lab-seed-7/kit-quick", 7, "lab", "fer2013.zip"),
@@ -190,6 +193,7 @@ def lab_runs(tmp_path):
         ("fer2013-1a/lab/07/kit-quick/seed-1/plain", 1, "lab", "fer2013.zip"),
         ("fer2013-1a/lab/08/search/trial-3", 0, "lab", "fer2013.zip"),
         ("fer2013-1a/lab/08/search/trial-4", 0, "lab", "fer2013.zip"),
+        ("fer2013-1a/lab/08/interrupted/trial-0", 0, "lab", "fer2013.zip"),
         ("fer2013-1a/lab/06/few", 0, "lab", "fer2013.zip"),
         ("built-in-sample-2b/lab/kit-quick", 5, "lab", "built-in sample"),
         ("built-in-sample-2b/lab/18/shares", 0, "lab", "built-in sample"),
