@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fer_kit.data.balancing import originals, with_copies
 from fer_kit.data.loading import load_faces
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.models.layers import precision_of
@@ -371,6 +372,8 @@ def test_twins_are_left_out_by_recipes_that_say_so(few, tmp_path):
     learnt, _ = loop.choose_faces(together, without_twins=True)
     assert not learnt.has_twin_in(few.public_test).any()
     assert len(loop.choose_faces(together)[0]) >= len(learnt) + 5
+    copied, _ = loop.choose_faces(with_copies(together, 2), without_twins=True)
+    assert len(copied) == 3 * len(learnt) and set(originals(copied)) == set(learnt.files)
     run = fit(
         together,
         tmp_path / "run",

@@ -140,19 +140,29 @@ def train(options):
     faces = load_faces(options.data, **_reading(options), hold_out=options.hold_out or SHARE)
     _tell_notes(options, faces)
     seed = choose_seed(options.seed)
-    if options.drop:
-        faces = faces.drop(options.drop)
     start_keras()
-    from fer_kit.studies.data_size import take_sizes
     from fer_kit.training.loop import fit
 
-    if options.per_emotion:
-        (faces,) = take_sizes(faces, [options.per_emotion], seed).values()
+    faces = _chosen_faces(options, faces, seed)
     chosen = {"epochs": options.epochs, "seed": seed, "retrain": options.retrain}
     if options.no_augment:
         chosen["augment"] = None
     run = fit(options.name, faces, recipe, options.out, teacher=options.teacher, **chosen)
     return 0 if run.finished else INTERRUPTED
+
+
+def _chosen_faces(options, faces, seed):
+    """Return of the FaceSet what `train` was asked to learn from, and the test faces."""
+    from fer_kit.data.balancing import balance
+    from fer_kit.studies.data_size import take_sizes
+
+    if options.drop:
+        faces = faces.drop(options.drop)
+    if options.per_emotion:
+        (faces,) = take_sizes(faces, [options.per_emotion], seed).values()
+    if options.balance:
+        faces = balance(faces.training, options.balance, seed).join(faces[faces.usage != "Training"])
+    return faces
 
 
 def evaluate(options):
@@ -297,6 +307,7 @@ OUTPUTS = argument("--outputs", type=listed, metavar="A,B,...", help="the networ
 PROFILE_HELP = "; ".join(f"{profile.name}: {profile.meaning}" for profile in PROFILES.values())
 SOURCE_HELP = "a picture, a folder, a video, 0 (camera), a camera's address (rtsp://...) or demo"
 TWINS_HELP = "learn from copies of test faces too, as many papers do"
+BALANCE_HELP = "learn from N faces of each: random ones left out, changed copies added (hejslet)"
 TEACHER_HELP = "what a recipe with a teacher learns from; again for each further one"
 
 READING = [
@@ -338,6 +349,7 @@ COMMANDS = {
         argument("--seed", type=int, metavar="N", help="of all randomness (default: FER_SEED, else 0)"),
         argument("--drop", metavar="EMOTION", help="train without an emotion, such as disgust"),
         argument("--per-emotion", type=count, metavar="N", help="learn from so many faces of each"),
+        argument("--balance", type=count, metavar="N", help=BALANCE_HELP),
         argument("--no-augment", action="store_true", help="show the faces as they are"),
         argument("--keep-twins", action="store_true", help=TWINS_HELP),
         argument("--teacher", action="append", metavar="MODEL", help=TEACHER_HELP),

@@ -6,6 +6,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
+from fer_kit.data.balancing import originals
 from fer_kit.data.doctor.signatures import usages_by_pixels
 from fer_kit.data.emotions import USAGES, emotion_of
 
@@ -16,9 +17,9 @@ def choose_faces(faces, validation=None, without_twins=False):
     """Return (the faces to learn from, the faces to select on), both FaceSets.
 
     The Training faces learn and the PublicTest faces select, unless `validation` is given. With
-    `without_twins` the Training faces that have a pixel-identical twin among the others are left out, and of
-    FER-2013 those with a twin among test faces that are not here. Raises ValueError when either is empty or
-    their emotions differ.
+    `without_twins` the Training faces that have a pixel-identical twin among the others are left out, of
+    FER-2013 also those with a twin among test faces that are not here, and the copies that were made of them.
+    Raises ValueError when either is empty or their emotions differ.
     """
     learned = faces.training
     selecting = faces.public_test if validation is None else validation
@@ -29,6 +30,8 @@ def choose_faces(faces, validation=None, without_twins=False):
     if without_twins:
         kept = ~(learned.has_twin_in(faces[faces.usage != "Training"]) | learned.has_twin_in(selecting))
         kept &= ~usages_by_pixels(learned)[list(TESTS)].any(axis=1).to_numpy()
+        files = originals(learned)
+        kept &= (files == learned.files) | ~np.isin(files, files[~kept])
         if not _knows_twins(faces):
             lacking = " and ".join(usage for usage in TESTS if not (faces.usage == usage).any())
             warnings.warn(
