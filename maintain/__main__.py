@@ -124,13 +124,23 @@ def murphy(options):
 
 
 def site(options):
-    """Build the site: lessons, labs, guide, figures and the API as pages to read.
+    """Build the site: lessons, labs, guide, figures and the API as pages to read, and a deck a lesson.
 
     Executes the lessons that changed, on drawn faces; the first time that takes a quarter of an hour.
     """
     from maintain.site import site as build
 
     print(build(options.out))
+
+
+def classroom(options):
+    """Write what students need, without solutions.
+
+    A copy of the repository with labs in place of lessons, to be published under an address of its own.
+    """
+    from maintain.classroom import classroom as write
+
+    print(write(options.out))
 
 
 def setups(options):
@@ -162,6 +172,7 @@ COMMANDS = {
         argument("--out", metavar="DIR", type=Path, required=True, help="where look-alikes and runs go"),
     ],
     site: [argument("--out", metavar="DIR", type=Path, required=True, help="where the site goes")],
+    classroom: [argument("--out", metavar="DIR", type=Path, required=True, help="where the copy goes")],
     murphy: [DATA, argument("--out", metavar="DIR", type=Path, required=True, help="where the runs go")],
     animation: [
         argument("--out", metavar="FILE", type=Path, default="figures/demo.gif", help="%(default)s"),

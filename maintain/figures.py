@@ -73,8 +73,8 @@ DIARY = """## Notes on the kit's own records
   learns on both backends.
 - **Profile lab, all faces.** `murphy-finetune` and `kit-transfer` were trained without a profile being
   set, so figures say *profile lab*. They learned from all Training faces (the second without twins).
-- **Once is a hint.** Most rows were trained once. Where there are two seeds they differ by up to a
-  point (lesson 05).
+- **Once is a hint.** Most rows were trained once. Where there are two seeds they differ by up to
+  1.3 points (lesson 05).
 """
 
 SAME = 5e-3

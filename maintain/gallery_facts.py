@@ -52,7 +52,7 @@ def _counts(faces):
         "fingerprint": Signatures.load().fingerprint,
     }
     figure = data.count_plot(faces, "Emotions in the whole of FER-2013")
-    yield "choudhari-fig3", "Happy has sixteen times the faces of disgust.", figure, made
+    yield "choudhari-fig3", "Happy has 16.5 times the faces of disgust.", figure, made
     figure = data.count_plot(faces.training, "Emotions in Training")
     yield "murphy-fig1", "Disgust is 1.52 % of the Training faces.", figure, made
     figure = data.count_plot(faces, "Emotions by usage", split_by_usage=True)
@@ -81,7 +81,7 @@ def _weights(training):
     axis.bar_label(axis.containers[0], fmt="{:.2f}", padding=2)
     axis.margins(y=0.1)
     axis.set(title="Weight of a face in the loss", xlabel="emotion", ylabel="weight (1: the mean face)")
-    caption = "N / (7 n): one face of disgust counts as much as seventeen of happy."
+    caption = "N / (7 n): one face of disgust counts as much as 16.5 of happy."
     yield "murphy-weights", caption, base.stamp(figure, training.source), made
 
 

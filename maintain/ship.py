@@ -35,7 +35,7 @@ USE = (
     "Not for decisions about people: not in hiring, schooling, policing, health or advertising.",
 )
 LIMITS = (  # `limits` puts a sentence from the scores between them
-    "It predicts which of seven words people wrote beside a picture of a face. What somebody feels it does "
+    "It predicts under which of seven words a picture of a face was found. What somebody feels it does "
     "not see, and no network of this kind can tell.",
     "FER-2013 was collected by web searches for words of emotion, of people who were not asked; age, skin "
     "colour and origin are not known, so nobody has shown that it works alike for all.",

@@ -27,11 +27,20 @@ ROOMS = ("data", "models", "training", "evaluation", "studies", "camera", "plots
 
 CONTENTS = {
     "Lessons": ("notebooks/[0-9]*",),
-    "Labs, without solutions": ("labs/[0-9]*",),
+    "Labs, without solutions": ("labs/[0-9]*", "labs/GLOSSARY"),
     "Look things up": ("notebooks/GLOSSARY", "figures/README", "fer_kit/models/weights/*", "api/*"),
-    "For teachers": ("notebooks/INSTRUCTORS", "teaching/*"),
+    "For teachers": ("notebooks/INSTRUCTORS", "slides", "teaching/*"),
     "The project": ("ARCHITECTURE", "CONTRIBUTING", "CHANGELOG"),
 }
+
+SLIDES = """# Slides
+
+A deck for each lesson: its headings, the first words below them, and its figures. To show one, be online.
+
+```{{raw}} html
+<ul>{decks}</ul>
+```
+"""
 
 SETTINGS = {
     "project": "Facial expression recognition: a teaching kit",
@@ -68,7 +77,7 @@ def site(out):
     """Build the site below `out` and return its index.html.
 
     `html` gets the pages and, in `html/slides`, a deck for each lesson; `source` is what they are made of.
-    Raises FileExistsError for a folder of other things.
+    Raises FileExistsError for a folder of other things, and RuntimeError where a link leads nowhere.
     """
     claim(out, MARK, "Made by python -m maintain site, which replaces what is in this folder.\n")
     source = Path(out) / "source"
@@ -84,6 +93,8 @@ def site(out):
     app = Sphinx(source, None, html, Path(out) / "doctrees", "html", SETTINGS, warningiserror=True)
     app.connect("autodoc-process-docstring", keep_lines)
     app.build()
+    if app.statuscode:
+        raise RuntimeError("Sphinx has warnings, above: mend the pages that they name")
     write_slides(source / "notebooks", html / "slides")
     return html / "index.html"
 
@@ -132,12 +143,17 @@ def write_api(folder):
 
 
 def write_index(source):
-    """Write the first page: the README, with the contents of the site below it."""
+    """Write the first page, the README with the contents of the site below it, and the list of slides."""
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     for caption, patterns in CONTENTS.items():
         listed = "\n".join(patterns)
         page += f"\n```{{toctree}}\n:caption: {caption}\n:hidden:\n:glob:\n\n{listed}\n```\n"
     (source / "index.md").write_text(page, encoding="utf-8")
+    lessons = find_notebooks(ROOT / "notebooks")
+    decks = [
+        f'<li><a href="slides/{path.stem}.html">{path.stem.replace("_", " ")}</a></li>' for path in lessons
+    ]
+    (source / "slides.md").write_text(SLIDES.format(decks="\n".join(decks)), encoding="utf-8")
 
 
 # ---- slides: headings, the first paragraph below each, and figures; reveal.js from its public address ----

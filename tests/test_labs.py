@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-import shutil
 from pathlib import Path
 
 import nbformat
@@ -22,6 +21,7 @@ from fer_kit.tools.labs import (
     write_labs,
 )
 from fer_kit.tools.marking import as_source, write_course
+from maintain.classroom import classroom
 
 LABS = ROOT / "labs"
 
@@ -324,19 +324,32 @@ def test_solutions_are_found_where_they_are():
     assert all(path.stem in found for path in NOTEBOOKS)
 
 
-def test_a_copy_for_a_class_holds_no_solution(tmp_path):
-    """What the guide's one command puts there, and all that a setup cell may ask of it."""
-    guide = (ROOT / "notebooks" / "INSTRUCTORS.md").read_text(encoding="utf-8")
-    for name in re.search(r"^git archive HEAD (.+) \| tar -x", guide, re.MULTILINE)[1].split():
-        if (ROOT / name).is_dir():
-            shutil.copytree(
-                ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.npz")
-            )
-        else:
-            shutil.copy(ROOT / name, tmp_path)
-    assert {path.name for path in tmp_path.glob("labs/*.ipynb")} == {path.name for path in NOTEBOOKS}
-    assert (tmp_path / "fer_kit" / "session.py").exists() and (tmp_path / "pyproject.toml").exists()
-    assert not solutions_in(tmp_path)
+@pytest.fixture(scope="module")
+def copy_for_a_class(tmp_path_factory):
+    return classroom(tmp_path_factory.mktemp("class"), ROOT)
+
+
+def test_a_copy_for_a_class_holds_no_solution(copy_for_a_class):
+    """Nor anything less than its setup cell and its README ask for."""
+    labs = copy_for_a_class / "labs"
+    assert {path.name for path in labs.glob("*.ipynb")} == {path.name for path in NOTEBOOKS}
+    assert (copy_for_a_class / "fer_kit" / "session.py").exists()
+    assert not solutions_in(copy_for_a_class)
+
+
+def test_in_a_copy_for_a_class_all_links_lead_somewhere_and_labs_are_copied(copy_for_a_class, monkeypatch):
+    dead = []
+    pages = {page: page.read_text("utf-8") for page in copy_for_a_class.rglob("*.md")}
+    for path in copy_for_a_class.glob("labs/*.ipynb"):
+        pages[path] = "\n".join(cell.source for cell in labs.read(path).cells if cell.cell_type == "markdown")
+    for page, text in pages.items():
+        targets = re.findall(r"\]\(([^)#\s]+)", text)
+        dead += [f"{page.name}: {to}" for to in targets if ":" not in to and not (page.parent / to).exists()]
+    assert not dead and "solved" not in pages[copy_for_a_class / "README.md"]
+    monkeypatch.chdir(copy_for_a_class)
+    monkeypatch.setattr("fer_kit.tools.run.__file__", str(copy_for_a_class / "fer_kit" / "tools" / "run.py"))
+    for path in write_labs("my-labs"):
+        assert path.read_bytes() == (copy_for_a_class / "labs" / path.name).read_bytes()
 
 
 # ---- all lessons, read ----

@@ -54,6 +54,16 @@ def test_a_deck_has_a_slide_for_each_section_and_figure_and_no_solution(pages):
     assert len(list((pages / "slides").glob("*.html"))) == len(NOTEBOOKS)
 
 
+def test_a_link_that_leads_nowhere_is_no_site(tmp_path, monkeypatch):
+    for name in ("execute_lessons", "write_api", "write_index", "write_labs"):
+        monkeypatch.setattr(site, name, lambda folder: None)
+    monkeypatch.setattr(
+        site, "copy_pages", lambda folder: (folder / "index.md").write_text("# A\n\n[b](b.md)")
+    )
+    with pytest.raises(RuntimeError, match="Sphinx has warnings"):
+        site.site(tmp_path / "site")
+
+
 def test_links_within_the_site_lead_somewhere(pages):
     dead = []
     for page in set(pages.rglob("*.html")) - set((pages / "slides").iterdir()):

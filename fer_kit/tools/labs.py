@@ -46,13 +46,15 @@ def read(path):
 
 
 def as_lab(notebook):
-    """Return the student version of a lesson.
+    """Return the student version of a lesson; that of a lab is the lab.
 
     A code cell tagged `solution` becomes a TODO cell with a stub, a markdown cell an answer cell. A
     check tagged `hidden`, which would give the answer away, becomes a remark. A cell tagged `reply`, the
     answer to a question of the prose, is left out. A cell for name and number follows the title, whose badge
     opens the lab. All other cells are the lesson's, ids included, without what a run left in them.
     """
+    if any(has_tag(cell, "name") for cell in notebook.cells):
+        return notebook
     lab = as_handed_out(notebook)
     lab.cells = [_for_students(cell, exercise) for cell, exercise in with_exercises(lab)]
     lab.cells.insert(1, name_cell())

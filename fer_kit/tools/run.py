@@ -140,12 +140,12 @@ def _run_all(outcomes, setting, written):
 def find_notebooks(folder=None, only=None):
     """Return the Paths of the numbered notebooks in `folder`, in order, all or those that `only` lists.
 
-    The folder is `notebooks/` here or beside the package unless given. Raises FileNotFoundError when
-    there are none and ValueError for a number that no notebook has.
+    Unless given, the folder is `notebooks/` here or beside the package; in a class's copy, which has none,
+    it is `labs/`. Raises FileNotFoundError when there are none and ValueError for a number that no notebook
+    has.
     """
-    here = Path("notebooks")
-    beside = Path(__file__).parents[2] / "notebooks"
-    folder = Path(folder or (beside if beside.is_dir() and not here.is_dir() else here)).resolve()
+    known = [root / name for name in ("notebooks", "labs") for root in (Path(), Path(__file__).parents[2])]
+    folder = Path(folder or next(filter(Path.is_dir, known), known[0])).resolve()
     paths = {path.name[:2]: path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))}
     if not paths:
         raise FileNotFoundError(f"no numbered notebooks in {folder}; start this in a copy of the repository")
