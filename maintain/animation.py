@@ -17,21 +17,21 @@ from fer_kit.models.exporting import fast
 from fer_kit.models.pretrained import load_pretrained
 from fer_kit.runtime.files import check_free, replacing
 
-WIDTH = 774
-HEIGHT = 180
-LANE = 258
+WIDTH = 948
+HEIGHT = 190
+LANE = 316
 """Pixels for each of the three people: a face, and beside it the bars of its seven probabilities."""
 FACE = 128
 WALL = (222, 226, 230)
 RATE = 10
 """Frames a second."""
-PEOPLE = {27: ("happy", "sad", "surprise"), 38: ("surprise", "happy", "sad")}
+PEOPLE = {27: ("happy", "sad", "surprise"), 45: ("surprise", "happy", "sad")}
 """Drawn people, by their seeds, and the emotions that each shows in turn."""
 COLOURS = 160
 
 
 def frames(seconds_each=1.6):
-    """Yield the frames of the animation before anything is drawn on them, uint8 RGB (180, 774, 3)."""
+    """Yield the frames of the animation before anything is drawn on them, uint8 RGB (190, 948, 3)."""
     steps = round(RATE * seconds_each)
     head = cv2.resize(portrait()[20:220, 120:320], (FACE, FACE), interpolation=cv2.INTER_AREA)
     turns = len(next(iter(PEOPLE.values())))

@@ -9,6 +9,7 @@ ADDRESS = re.compile(r'^Repository = "(.*)"', re.MULTILINE)
 OPENING = r"https://colab\.research\.google\.com/github/|https://kaggle\.com/kernels/welcome\?src=https://github\.com/"
 BADGE = re.compile(rf"({OPENING})[\w.-]+/[\w.-]+(/blob/)")
 CLONE = re.compile(r"(git clone (?:--?[\w-]+ (?:\d+ )?)*|git\+|repository-code: \")https://[\w./-]+[\w-]")
+FOLDER = re.compile(r"(git clone .*https://\S+(?:\n| && )cd )\S+")
 
 FOLDERS = ("notebooks", "labs", "teaching")
 KINDS = ("ipynb", "md")
@@ -65,10 +66,11 @@ def address_of(root):
 
 
 def with_address(text, address):
-    """Return a file's text with `address` in its badges, `git clone` lines and `git+https` links.
+    """Return a file's text with `address` in its badges, `git clone` lines, the `cd` after them and `git+https` links.
 
     Badges are links that open a notebook in Colab or Kaggle.
     """
     owner_and_name = address.removeprefix("https://github.com/")
     text = BADGE.sub(rf"\g<1>{owner_and_name}\g<2>", text)
+    text = FOLDER.sub(rf"\g<1>{address.rpartition('/')[2]}", text)
     return CLONE.sub(rf"\g<1>{address}", text)

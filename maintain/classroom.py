@@ -1,4 +1,4 @@
-"""`python -m maintain classroom --out DIR`: what a class needs of the kit, and no solution, to be published."""
+"""`python -m maintain classroom --out DIR`: what a class needs of the kit, without solutions, to publish."""
 
 import re
 import shutil

@@ -166,26 +166,28 @@ def front_page(out, table):
     best = networks.loc[networks["chosen on"].idxmax()]
     report = networks.loc[networks["report"].idxmax()]
     shipped = card["PrivateTest"]
-    small = f"as it comes with the kit ({card['recipe']}), {card['cost']['parameters']:,} parameters"
-    printed = f"{report.name}, the best of the four reports, trained by the kit (the report has "
-    printed += f"{100 * report.report:.1f}, on faces that also selected the epoch)"
+    small = f"**kit-small**, which comes with the kit ({card['cost']['parameters']:,} parameters)"
+    printed = f"{report.name}, the best network of the four reports, trained by the kit (the report has "
+    printed += f"{100 * report.report:.1f}, on faces that also chose the network)"
     rows = {
-        f"**kit-small** {small}": _in_hundred(shipped["accuracy"], *shipped["interval"]),
+        small: _in_hundred(shipped["accuracy"], *shipped["interval"]),
         f"**{best.name}**, the strongest single network": _in_hundred(best.PrivateTest, best.low, best.high),
         printed: _in_hundred(report.PrivateTest, report.low, report.high),
-        "people (Goodfellow et al. 2013)": HUMAN,
+        "people, as reported (Goodfellow et al. 2013)": HUMAN,
     }
-    lines = ["", "| | of 100 PrivateTest faces, recognised |", "|---|---|"]
+    lines = ["", "| | of 100 faces never seen before, recognised |", "|---|---|"]
     lines += [f"| {name} | {right} |" for name, right in rows.items()]
     page = f"[All networks, figures and records]({out.name}/README.md)."
-    notes = f"In brackets: the 95 % interval; for people, as reported. {_mean_over_seeds(card, table)}{page}"
+    notes = (
+        f"In brackets: the 95 % interval. The faces are PrivateTest's. {_mean_over_seeds(card, table)}{page}"
+    )
     return "\n".join([*lines, "", notes, "", ""])
 
 
 def _mean_over_seeds(card, table):
     """Return a sentence on the seeds of the network that is shipped, or "" where none is recorded."""
     mean = table.PrivateTest.get(card["recipe"], np.nan)
-    return f"The mean over seeds of {card['recipe']} is {100 * mean:.1f}. " if np.isfinite(mean) else ""
+    return f"The mean of kit-small's trainings is {100 * mean:.1f}. " if np.isfinite(mean) else ""
 
 
 def _in_hundred(share, low, high):

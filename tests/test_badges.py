@@ -10,6 +10,7 @@ from maintain.__main__ import main as maintain_main
 from maintain.badges import address_of, texts, with_address, write_badges
 
 ELSEWHERE = "https://github.com/a-school/faces.2026"
+HERE = "faces.2026"
 
 
 @pytest.fixture
@@ -76,11 +77,17 @@ def test_the_readme_opens_each_lab_and_lesson(lesson):
     assert re.search(row, readme, re.MULTILINE), f"the table of README.md needs a row like the others: {row}"
 
 
+def test_the_front_page_is_short():
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 120
+    assert (ROOT / "figures" / "demo.gif").stat().st_size <= 1_500_000
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
         ("git clone https://github.com/x/y", f"git clone {ELSEWHERE}"),
-        ("git clone https://github.com/x/y.git && cd y", f"git clone {ELSEWHERE} && cd y"),
+        ("git clone https://github.com/x/y.git && cd y", f"git clone {ELSEWHERE} && cd {HERE}"),
+        ("git clone https://github.com/x/y\ncd y\n", f"git clone {ELSEWHERE}\ncd {HERE}\n"),
         ("pip install git+https://github.com/x/y", f"pip install git+{ELSEWHERE}"),
         ("(`git clone --depth 1 https://github.com/x/y`).", f"(`git clone --depth 1 {ELSEWHERE}`)."),
         (
