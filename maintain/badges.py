@@ -66,9 +66,9 @@ def address_of(root):
 
 
 def with_address(text, address):
-    """Return a file's text with `address` in its badges, `git clone` lines, the `cd` after them and `git+https` links.
+    """Return a file's text with `address` in its badges, `git clone` lines and `git+https` links.
 
-    Badges are links that open a notebook in Colab or Kaggle.
+    The `cd` after a clone enters its folder. Badges are links that open a notebook in Colab or Kaggle.
     """
     owner_and_name = address.removeprefix("https://github.com/")
     text = BADGE.sub(rf"\g<1>{owner_and_name}\g<2>", text)

@@ -147,6 +147,8 @@ def train(options):
     chosen = {"epochs": options.epochs, "seed": seed, "retrain": options.retrain}
     if options.no_augment:
         chosen["augment"] = None
+    if options.gaussian_init:
+        chosen["gaussian_init"] = True
     run = fit(options.name, faces, recipe, options.out, teacher=options.teacher, **chosen)
     return 0 if run.finished else INTERRUPTED
 
@@ -351,6 +353,7 @@ COMMANDS = {
         argument("--per-emotion", type=count, metavar="N", help="learn from so many faces of each"),
         argument("--balance", type=count, metavar="N", help=BALANCE_HELP),
         argument("--no-augment", action="store_true", help="show the faces as they are"),
+        argument("--gaussian-init", action="store_true", help="first weights from N(0, 0.04) (zhao)"),
         argument("--keep-twins", action="store_true", help=TWINS_HELP),
         argument("--teacher", action="append", metavar="MODEL", help=TEACHER_HELP),
         argument("--out", required=True, metavar="RUN", help="the folder of the run record"),
