@@ -133,6 +133,16 @@ def site(options):
     print(build(options.out))
 
 
+def methods(options):
+    """Keep what lesson 07's methods for rare emotions reached.
+
+    From folders in which the lesson ran in lab on FER-2013, with several seeds.
+    """
+    from maintain.methods import keep_methods
+
+    print(keep_methods(options.folders))
+
+
 def classroom(options):
     """Write what students need, without solutions.
 
@@ -172,6 +182,7 @@ COMMANDS = {
         argument("--out", metavar="DIR", type=Path, required=True, help="where look-alikes and runs go"),
     ],
     site: [argument("--out", metavar="DIR", type=Path, required=True, help="where the site goes")],
+    methods: [argument("folders", nargs="+", metavar="FOLDER", help="what `run` wrote")],
     classroom: [argument("--out", metavar="DIR", type=Path, required=True, help="where the copy goes")],
     murphy: [DATA, argument("--out", metavar="DIR", type=Path, required=True, help="where the runs go")],
     animation: [

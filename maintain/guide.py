@@ -103,7 +103,7 @@ def keep_runs(folder, kept):
     for path in sorted(folder.resolve().rglob("provenance.json")):
         run = Run(path.parent)
         name = run_name(path.parent)
-        if name and _counts(run, name):
+        if name and counts(run, name):
             source = run.provenance["dataset"]["source"]
             key = name if source == "fer2013.zip" else f"{name} ({source})", str(run.provenance["seed"])
             if key in found and not name.endswith(BEST):
@@ -118,13 +118,13 @@ def keep_runs(folder, kept):
     write_json(kept, record)
 
 
-def _counts(run, name):
+def counts(run, name):
     """Whether a run of a lesson is finished, of `lab`, and on enough faces of its question."""
     facts = run.provenance
     known = facts["dataset"]["source"] == "fer2013.zip" or name.startswith(("14/", "18/"))
     enough = facts.get("trained_on", {}).get("faces", 0) >= ENOUGH
-    counts = known and enough and facts["profile"] == "lab" and run.finished
-    return counts and (not name.endswith(BEST) or _is_over(run.folder.parent))
+    kept = known and enough and facts["profile"] == "lab" and run.finished
+    return kept and (not name.endswith(BEST) or _is_over(run.folder.parent))
 
 
 def _is_over(study):

@@ -10,10 +10,11 @@ import pytest
 from house import NOTEBOOKS, ROOT, complain
 
 from fer_kit import check_hardware, evaluation
+from fer_kit.evaluation.scores import recorded_scores
 from fer_kit.reports import REPORTED
 from fer_kit.runtime import devices
 from fer_kit.runtime.files import Written
-from fer_kit.studies import tuning
+from fer_kit.studies import imbalance, tuning
 from fer_kit.studies.reproduction import finished_runs
 from fer_kit.tools.run import Outcome, Setting
 from fer_kit.tools.times import hardware, read_times, write_times
@@ -21,6 +22,7 @@ from fer_kit.training.records import RECORDS, Run
 from maintain import guide as guide
 from maintain.__main__ import main as maintain_main
 from maintain.guide import answers_page, in_minutes, tables, with_tables, write_guide
+from maintain.methods import keep_methods
 
 GUIDE = (ROOT / "notebooks" / "INSTRUCTORS.md").read_text(encoding="utf-8")
 GLOSSARY = (ROOT / "notebooks" / "GLOSSARY.md").read_text(encoding="utf-8")
@@ -226,6 +228,21 @@ def test_what_lessons_train_is_kept_by_run_and_seed(repository, lab_runs):
     }
     with pytest.raises(ValueError, match="smoke holds no finished run of a lesson in `lab`"):
         write_guide([lab_runs / "fer2013-1a/smoke"], repository)
+
+
+def test_the_methods_of_lesson_07_are_kept_by_seed(lab_runs, tmp_path):
+    assert imbalance.recorded(tmp_path) is None
+    folder = lab_runs / "fer2013-1a/lab/07/kit-quick/seed-1"
+    shutil.copytree(folder / "plain", folder / "mild-x10")
+    keep_methods([lab_runs], tmp_path)
+    shutil.rmtree(folder / "plain")
+    keep_methods([lab_runs], tmp_path)
+    table, source = imbalance.recorded(tmp_path)
+    assert table[["method", "seed"]].to_numpy().tolist() == [["none", 1], ["mild x10", 1]]
+    assert table.accuracy[0] == pytest.approx(recorded_scores(Run(folder / "mild-x10")).accuracy, abs=1e-4)
+    assert "disgust" in table and str(source).startswith("fer2013.zip")
+    with pytest.raises(ValueError, match="smoke holds no finished run of lesson 07's methods"):
+        keep_methods([lab_runs / "fer2013-1a/smoke"], tmp_path)
 
 
 def test_rooms_are_counted(repository):

@@ -169,10 +169,20 @@ def test_a_method_changes_training_faces_or_the_recipe_only(few, method):
     assert faces.private_test.fingerprint == few.private_test.fingerprint
     more = len(faces.training) > len(few.training)
     assert (method == "none") == (recipe == QUICK and not more)
-    if method == "rare x10":
+    if method in imbalance.COPIES:
         before, after = few.counts().Training, faces.counts().Training
         assert after["disgust"] == 10 * before["disgust"]
         assert after.drop("disgust").equals(before.drop("disgust"))
+
+
+def test_mild_copies_are_nearer_to_their_faces(few):
+    change = {}
+    for method in imbalance.COPIES:
+        learned = imbalance.treat(method, few, QUICK)[0].training.of("disgust")
+        faces = dict(zip(learned.files, learned.images.astype(float), strict=True))
+        copies = set(learned.files) - set(few.files)
+        change[method] = np.mean([abs(faces[copy] - faces[copy.split(" aug")[0]]).mean() for copy in copies])
+    assert 0 < change["mild x10"] < 0.8 * change["rare x10"]
 
 
 def test_methods_and_emotions_that_are_not_there_are_named(few):

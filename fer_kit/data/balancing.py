@@ -48,8 +48,8 @@ def balance(faces, target=5000, seed=0):
     return reduce(FaceSet.join, copied, faces[np.sort(np.concatenate(kept))])
 
 
-def multiply(faces, name, times=10, total=None, seed=0):
-    """Add augmented copies of one emotion's Training faces, made by `augment_disgust` (murphy-disgust-aug).
+def multiply(faces, name, times=10, total=None, seed=0, change=augment_disgust):
+    """Add augmented copies of one emotion's Training faces (murphy-disgust-aug).
 
     Args:
         faces: a FaceSet of Training faces only.
@@ -57,6 +57,7 @@ def multiply(faces, name, times=10, total=None, seed=0):
         times: how often each of its faces occurs afterwards, copies included.
         total: how many of its faces there are afterwards, in place of `times`: 348 become murphy's 3,520.
         seed: the same seed gives the same copies.
+        change: what makes a copy: `augment_disgust`, or the milder `augment_face`.
 
     Returns:
         A FaceSet: all of `faces`, then the copies.
@@ -72,7 +73,7 @@ def multiply(faces, name, times=10, total=None, seed=0):
     if total < len(rows):
         raise ValueError(f"{total} is fewer than the {len(rows)} {name} faces there are; multiply adds only")
     rng = np.random.default_rng(seed)
-    return faces.join(_copies(faces[np.resize(rows, total - len(rows))], augment_disgust, rng))
+    return faces.join(_copies(faces[np.resize(rows, total - len(rows))], change, rng))
 
 
 def with_copies(faces, copies, seed=0):

@@ -1,0 +1,38 @@
+"""`python -m maintain methods FOLDER`: keep what lesson 07's methods for rare emotions reached, by seed."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from fer_kit.evaluation.scores import recorded_scores
+from fer_kit.studies import imbalance
+from fer_kit.studies.common import PLAIN
+from fer_kit.training.records import RECORDS, Run
+from maintain.guide import counts
+
+NAMES = {PLAIN if name == "none" else name.replace(" ", "-"): name for name in imbalance.METHODS}
+"""The method by the folder of its run."""
+
+
+def keep_methods(folders, records=RECORDS):
+    """Add the runs of lesson 07 below `folders`, in `lab` on FER-2013, to the record; return its Path.
+
+    A run of a method and seed that are there takes their place. Raises ValueError where there is no run.
+    """
+    rows = {}
+    for path in sorted(found for folder in folders for found in Path(folder).rglob("provenance.json")):
+        run = Run(path.parent)
+        if run.folder.name in NAMES and "07" in run.folder.parts and counts(run, "07"):
+            name, seed = NAMES[run.folder.name], run.provenance["seed"]
+            about = {"method": name, "seed": seed, "images": run.provenance["trained_on"]["faces"]}
+            rows[name, seed] = about | imbalance.numbers(recorded_scores(run))
+    if not rows:
+        where = " or ".join(map(str, folders))
+        raise ValueError(f"{where} holds no finished run of lesson 07's methods in `lab` on fer2013.zip")
+    before = imbalance.recorded(records)
+    for row in before[0].to_dict("records") if before else []:
+        rows.setdefault((row["method"], row["seed"]), row)
+    order = {name: place for place, name in enumerate(imbalance.METHODS)}
+    table = pd.DataFrame(sorted(rows.values(), key=lambda row: (order[row["method"]], row["seed"])))
+    table.round(4).to_csv(Path(records) / imbalance.RECORD, index=False)
+    return Path(records) / imbalance.RECORD
