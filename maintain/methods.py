@@ -23,9 +23,10 @@ def keep_methods(folders, records=RECORDS):
     for path in sorted(found for folder in folders for found in Path(folder).rglob("provenance.json")):
         run = Run(path.parent)
         if run.folder.name in NAMES and "07" in run.folder.parts and counts(run, "07"):
-            name, seed = NAMES[run.folder.name], run.provenance["seed"]
-            about = {"method": name, "seed": seed, "images": run.provenance["trained_on"]["faces"]}
-            rows[name, seed] = about | imbalance.numbers(recorded_scores(run))
+            facts = run.provenance
+            about = {"method": NAMES[run.folder.name], "seed": facts["seed"]}
+            shares = {"images": facts["trained_on"]["faces"]} | imbalance.numbers(recorded_scores(run))
+            rows[about["method"], about["seed"]] = about | shares
     if not rows:
         where = " or ".join(map(str, folders))
         raise ValueError(f"{where} holds no finished run of lesson 07's methods in `lab` on fer2013.zip")
