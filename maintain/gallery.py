@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_kit.camera.boxes import to_rgb
-from fer_kit.camera.demo import FACE, portrait
+from fer_kit.camera.boxes import overlap, to_rgb
+from fer_kit.camera.demo import FACE, moving_faces, portrait
 from fer_kit.camera.detection import DETECTORS, find_detector
+from fer_kit.camera.tracking import FaceTracker
 from fer_kit.data.sample.people import draw_sample
 from fer_kit.evaluation import explain
 from fer_kit.evaluation.scoring import evaluate
@@ -39,7 +40,7 @@ def draw_all(records) -> Iterator[Drawn]:
     parts = [facts(), _of_the_shipped_network(), _of_runs(records)]
     parts += [gallery_records.of_classical(records), gallery_records.of_tuning(records)]
     parts += [gallery_records.of_studies(records), gallery_records.of_murphy(records)]
-    parts += [_of_detectors(), _overview(records)]
+    parts += [_of_detectors(), _of_tracking(), _overview(records)]
     for part in parts:
         for drawn in part:
             yield Drawn(*drawn)
@@ -115,6 +116,26 @@ def _of_detectors():
     )
     caption = f"Green boxes lie on the face; false ones are orange: {', '.join(false)}."
     yield "zhao-fig5", caption, figure, {"faces": "the portrait and pictures of scikit-image"}
+
+
+def _of_tracking():
+    """Yield who is where in a made-up video, as lesson 12 draws it, and how well the tracked boxes fit."""
+    events = {"covered": (15, 20), "dark": (30, 33), "away": (40, 60)}
+    video = list(moving_faces(100, 2, 6, **events, cut=75))
+    with quiet():
+        tracker = FaceTracker(find_detector("mtcnn"), track=5, patience=15)
+    seen = [tracker.update(frame) for frame, _ in video]
+    fits = [
+        max(overlap(face.box, box) for box in boxes if box)
+        for faces, (_, boxes) in zip(seen, video, strict=True)
+        for face in faces
+        if not face.detected and any(boxes)
+    ]
+    detected = sum(any(face.detected for face in faces) for faces in seen)
+    figure = camera_plots.traces(seen, events | {"cut": (75, 76)}, source="made-up video")
+    caption = f"Detected (dots) in {detected} of {len(seen)} frames, tracked in the others: there a box "
+    caption += f"overlaps the true one by {np.mean(fits):.2f} in the mean. Lesson 12 measures the speed."
+    yield "zhao-track", caption, figure, {"faces": "a video made from the portrait"}
 
 
 def _pictures():
