@@ -69,8 +69,10 @@ def views(options):
     """
     start_keras()
     from fer_kit.data import load_faces
+    from fer_kit.models.pretrained import card
     from maintain.ship import add_views
 
+    card(options.name)  # a wrong name is told before the faces are read
     print(add_views(options.name, load_faces(options.data)).folder)
 
 

@@ -54,8 +54,8 @@ PROTOCOLS = """## Strict, in ten views, and as published
 PrivateTest, of one seed each. *Strict*: without the twins of test faces in Training, one view of each face.
 *Ten views*: the same network, as it comes with the kit where it does, its answers averaged over each face
 shifted and mirrored (`evaluate --augment ten-crop`); it was scored once more for this. *Published*: as many
-papers do, the twins kept in Training (`train --keep-twins`) and ten views. Only numbers of one column may be
-compared, and kit-transfer knew ImageNet's pictures. The last two rows are from
+papers do, the twins kept in Training (`train --keep-twins`) and ten views. A dash: not measured. Only numbers
+of one column may be compared, and kit-transfer knew ImageNet's pictures. The last two rows are from
 [arXiv 1612.02903](https://arxiv.org/abs/1612.02903).
 """
 

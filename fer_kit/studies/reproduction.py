@@ -175,16 +175,21 @@ def protocol_table(records=RECORDS):
     """Return a DataFrame: PrivateTest accuracies, 0-1, of the kit's networks, by protocol.
 
     Columns: `strict`, without the twins of test faces in Training and one view of each face; `strict, ten
-    views`, the same network with ten-crop; `published`, trained with the twins, with ten-crop. Rows: the
-    records of the kit's networks that were scored in ten views, studies too, then `LITERATURE`. The networks
-    that come with the kit were scored in ten views as they come, in float16.
+    views`, the same network with ten-crop; `published`, trained with the twins, with ten-crop. Rows: of each
+    of the kit's networks the longest record, and those that were scored in ten views, studies too; the vote;
+    then `LITERATURE`. The networks that come with the kit were scored in ten views as they come, in float16.
     """
     rows = {}
-    runs = finished_runs(records) + finished_runs(records / "studies")
+    results = finished_runs(records)
+    runs = results + finished_runs(records / "studies")
     for experiment in (*KIT_NETWORKS, KIT_TRANSFER):
+        longest = _of(experiment, results)[:1]
         for run in filter(experiment.is_of, runs):
-            if ten := _ten_views(run):
-                rows.setdefault(_protocol_name(experiment, run), {}).update(ten)
+            row = _by_protocol(run)
+            if run in longest or set(row) - {"strict"}:
+                rows.setdefault(_protocol_name(experiment, run), {}).update(row)
+    if members := _members(results):
+        rows["kit-vote"] = {"strict": _vote_row(members)["PrivateTest"]}
     rows |= {name: {"published": share} for name, share in LITERATURE.items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["strict", "strict, ten views", "published"])
 
@@ -196,19 +201,25 @@ def _protocol_name(experiment, run):
     return f"{name}, augmentation {variant['augment']}" if "augment" in variant else name
 
 
-def _ten_views(run):
-    """Return a row of `protocol_table`, a dict, for a run whose weights were scored in ten views, else {}."""
+def _by_protocol(run):
+    """Return what a run has of a row of `protocol_table`, as a dict."""
     plain = run.score("PrivateTest")
     if plain is None:
         return {}
+    ten = _ten_views(run, plain)
+    if not run.provenance.get("without_twins", run.config["recipe"].get("without_twins", False)):
+        return {"published": ten} if ten else {}
+    return {"strict": plain["accuracy"]} | ({"strict, ten views": ten} if ten else {})
+
+
+def _ten_views(run, plain):
+    """Return the accuracy in ten views of the faces and weights of the score `plain`, else None."""
     for score in run.metrics["scores"].values():
         same_faces = score.get("dataset") == plain.get("dataset") and not score.get("left_out")
         same_weights = run.weights in (None, score.get("weights"))
         if score.get("augment") == "ten-crop" and same_faces and same_weights:
-            strict = run.provenance.get("without_twins", run.config["recipe"].get("without_twins", False))
-            ten = score["accuracy"]
-            return {"strict": plain["accuracy"], "strict, ten views": ten} if strict else {"published": ten}
-    return {}
+            return score["accuracy"]
+    return None
 
 
 def kit_vote(records=RECORDS, extra_data=False):
