@@ -85,10 +85,12 @@ def of_classical(records):
 
 
 def of_studies(records):
-    """Yield hejslet's overfitting, kit-small without disgust, and its accuracy by training faces."""
+    """Yield the figures of hejslet's, zhao's and murphy's studies."""
     large = Run(records / "studies" / "without-augmentation")
     if large.finished:
         yield _overfitting(large)
+    yield from _balanced(records / "studies")
+    yield from _first_weights(records)
     plain, six = (Run(records / "studies" / name) for name in (PLAIN, "without-disgust"))
     if not plain.finished:
         return
@@ -108,6 +110,33 @@ def _overfitting(run):
     )
     figure = _curves(run, "hejslet-large, without augmentation")
     return "hejslet-large", caption, figure, _made_from(run.provenance, f"studies/{run.folder.name}")
+
+
+def _balanced(studies_folder):
+    """Yield what hejslet's networks learned from equally many faces of each emotion."""
+    for name in ("hejslet-large", "hejslet-light"):
+        run = Run(studies_folder / f"{name}-balanced")
+        if run.finished:
+            for report_id, caption, figure, made in of_run(
+                run, Experiment(name, f"{name}, balanced", "hejslet")
+            ):
+                yield report_id, f"Trained on 5,000 faces of each emotion. {caption}", figure, made
+
+
+def _first_weights(records):
+    """Yield the curves of zhao-sepconv from two kinds of first weights."""
+    runs = {"Glorot": Run(records / "zhao-sepconv"), "N(0, 0.04)": Run(records / "studies" / "zhao-init")}
+    if all(run.finished for run in runs.values()):
+        best = ", ".join(f"{name} {run.best_accuracy:.1%}" for name, run in runs.items())
+        histories = {name: run.history for name, run in runs.items()}
+        run = runs["N(0, 0.04)"]
+        figure = studies.compare_histories(histories, "zhao-sepconv, PublicTest", run.source)
+        yield (
+            "zhao-init",
+            f"zhao-sepconv, best epoch: {best}.",
+            figure,
+            _made_from(run.provenance, "zhao-init"),
+        )
 
 
 def _without_disgust(plain, six):
