@@ -17,7 +17,8 @@ NAMES = {PLAIN if name == "none" else name.replace(" ", "-"): name for name in i
 def keep_methods(folders, records=RECORDS):
     """Add the runs of lesson 07 below `folders`, in `lab` on FER-2013, to the record; return its Path.
 
-    A run of a method and seed that are there takes their place. Raises ValueError where there is no run.
+    A run of a method and seed that are there takes their place. A seed is kept when all methods have it, so that
+    they are compared on the same seeds. Raises ValueError where none has all.
     """
     rows = {}
     for path in sorted(found for folder in folders for found in Path(folder).rglob("provenance.json")):
@@ -27,13 +28,17 @@ def keep_methods(folders, records=RECORDS):
             about = {"method": NAMES[run.folder.name], "seed": facts["seed"]}
             shares = {"images": facts["trained_on"]["faces"]} | imbalance.numbers(recorded_scores(run))
             rows[about["method"], about["seed"]] = about | shares
-    if not rows:
-        where = " or ".join(map(str, folders))
-        raise ValueError(f"{where} holds no finished run of lesson 07's methods in `lab` on fer2013.zip")
     before = imbalance.recorded(records)
     for row in before[0].to_dict("records") if before else []:
         rows.setdefault((row["method"], row["seed"]), row)
-    order = {name: place for place, name in enumerate(imbalance.METHODS)}
-    table = pd.DataFrame(sorted(rows.values(), key=lambda row: (order[row["method"]], row["seed"])))
+    seeds = [
+        seed
+        for seed in sorted({seed for _, seed in rows})
+        if all((name, seed) in rows for name in NAMES.values())
+    ]
+    if not seeds:
+        where = " or ".join(map(str, folders))
+        raise ValueError(f"{where} holds no seed with all methods of lesson 07, run in `lab` on fer2013.zip")
+    table = pd.DataFrame([rows[name, seed] for name in NAMES.values() for seed in seeds])
     table.round(4).to_csv(Path(records) / imbalance.RECORD, index=False)
     return Path(records) / imbalance.RECORD
