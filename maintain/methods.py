@@ -17,8 +17,8 @@ NAMES = {PLAIN if name == "none" else name.replace(" ", "-"): name for name in i
 def keep_methods(folders, records=RECORDS):
     """Add the runs of lesson 07 below `folders`, in `lab` on FER-2013, to the record; return its Path.
 
-    A run of a method and seed that are there takes their place. A seed is kept when all methods have it, so that
-    they are compared on the same seeds. Raises ValueError where none has all.
+    A run of a method and seed that are there takes their place. A seed is kept when all methods have it, so
+    that they are compared on the same seeds. Raises ValueError where none has all.
     """
     rows = {}
     for path in sorted(found for folder in folders for found in Path(folder).rglob("provenance.json")):
@@ -31,11 +31,8 @@ def keep_methods(folders, records=RECORDS):
     before = imbalance.recorded(records)
     for row in before[0].to_dict("records") if before else []:
         rows.setdefault((row["method"], row["seed"]), row)
-    seeds = [
-        seed
-        for seed in sorted({seed for _, seed in rows})
-        if all((name, seed) in rows for name in NAMES.values())
-    ]
+    every = pd.Series([seed for name, seed in rows if name in imbalance.METHODS]).value_counts()
+    seeds = sorted(every.index[every == len(NAMES)])
     if not seeds:
         where = " or ".join(map(str, folders))
         raise ValueError(f"{where} holds no seed with all methods of lesson 07, run in `lab` on fer2013.zip")
