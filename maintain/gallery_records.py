@@ -115,7 +115,7 @@ def _overfitting(run):
 def _balanced(studies_folder):
     """Yield what hejslet's networks learned from equally many faces of each emotion."""
     for name in ("hejslet-large", "hejslet-light"):
-        run = Run(studies_folder / f"{name}-balanced")
+        run = Run(studies_folder / name.replace("hejslet", "balanced"))
         if run.finished:
             for report_id, caption, figure, made in of_run(
                 run, Experiment(name, f"{name}, balanced", "hejslet")
