@@ -36,6 +36,10 @@ ENOUGH = 1000
 """Faces that a run has to learn from to be kept: lessons show on fewer how something works."""
 
 
+CONFIRMING = ("08_tuning/tuned", "08_tuning/plain")
+"""Runs that confirm what a search has found: each search has another winner, so they have no range."""
+
+
 BEST = ", best trial"
 """What follows the name of a search: of its trials the best one counts."""
 
@@ -133,7 +137,7 @@ def _is_over(study):
 
 
 def run_name(folder):
-    """Return a run's name without profile, data and seed, or "" for a folder (Path) that is not `lab`'s.
+    """Return a run's name without profile, data and seed, or "" for a folder (Path) that is not `lab`'s or confirms a search.
 
     That of `output/fer2013-9d0f2abe/lab/07/kit-quick/seed-1/plain` is `07/kit-quick/plain`.
     """
@@ -142,7 +146,7 @@ def run_name(folder):
     inside = parts[labs[-1] + 1 :] if labs else []
     name = "/".join(part for part in inside if not re.fullmatch(r"seed-\d+", part))
     name = re.sub(r"-seed-?\d+$|-with-[0-9a-f]{8}$", "", name)
-    return re.sub(r"/trial-.*", BEST, name)
+    return "" if name in CONFIRMING else re.sub(r"/trial-.*", BEST, name)
 
 
 def lab_table(kept):

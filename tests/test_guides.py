@@ -196,6 +196,7 @@ def lab_runs(tmp_path):
         ("fer2013-1a/lab/08/search/trial-3", 0, "lab", "fer2013.zip"),
         ("fer2013-1a/lab/08/search/trial-4", 0, "lab", "fer2013.zip"),
         ("fer2013-1a/lab/08/interrupted/trial-0", 0, "lab", "fer2013.zip"),
+        ("fer2013-1a/lab/08_tuning/tuned/seed-1", 1, "lab", "fer2013.zip"),
         ("fer2013-1a/lab/06/few", 0, "lab", "fer2013.zip"),
         ("built-in-sample-2b/lab/kit-quick", 5, "lab", "built-in sample"),
         ("built-in-sample-2b/lab/18/shares", 0, "lab", "built-in sample"),
