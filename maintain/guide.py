@@ -139,8 +139,8 @@ def _is_over(study):
 def run_name(folder):
     """Return the name of the run in a folder (Path), without profile, data and seed.
 
-    That of `output/fer2013-9d0f2abe/lab/07/kit-quick/seed-1/plain` is `07/kit-quick/plain`. It is "" where the
-    profile is another one, and for a run that confirms a search.
+    That of `output/fer2013-9d0f2abe/lab/07/kit-quick/seed-1/plain` is `07/kit-quick/plain`. It is ""
+    where the profile is another one, and for a run that confirms a search.
     """
     parts = folder.as_posix().split("/")
     labs = [k for k, part in enumerate(parts) if re.fullmatch(r"lab(-seed-\d+)?", part)]
