@@ -175,7 +175,7 @@ def front_page(out, table):
         printed: _in_hundred(report.PrivateTest, report.low, report.high),
         "people, as reported (Goodfellow et al. 2013)": HUMAN,
     }
-    lines = ["", "| | of 100 faces never seen before, recognised |", "|---|---|"]
+    lines = ["", "| | of 100 test faces, recognised |", "|---|---|"]
     lines += [f"| {name} | {right} |" for name, right in rows.items()]
     page = f"[All networks, figures and records]({out.name}/README.md)."
     notes = (
