@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from fer_kit.evaluation.scores import recorded_scores
+from fer_kit.runtime.files import replacing
 from fer_kit.studies import imbalance
 from fer_kit.studies.common import PLAIN
 from fer_kit.training.records import RECORDS, Run
@@ -18,7 +19,7 @@ def keep_methods(folders, records=RECORDS):
     """Add the runs of lesson 07 below `folders`, in `lab` on FER-2013, to the record; return its Path.
 
     A run of a method and seed that are there takes their place. A seed is kept when all methods have it, so
-    that they are compared on the same seeds. Raises ValueError where none has all.
+    that they are compared on the same seeds. Raises ValueError where there is no run, or no such seed.
     """
     rows = {}
     for path in sorted(found for folder in folders for found in Path(folder).rglob("provenance.json")):
@@ -28,14 +29,18 @@ def keep_methods(folders, records=RECORDS):
             about = {"method": NAMES[run.folder.name], "seed": facts["seed"]}
             shares = {"images": facts["trained_on"]["faces"]} | imbalance.numbers(recorded_scores(run))
             rows[about["method"], about["seed"]] = about | shares
+    where = " or ".join(map(str, folders))
+    if not rows:
+        raise ValueError(f"{where} holds no finished run of lesson 07's methods in `lab` on fer2013.zip")
     before = imbalance.recorded(records)
     for row in before[0].to_dict("records") if before else []:
         rows.setdefault((row["method"], row["seed"]), row)
     every = pd.Series([seed for name, seed in rows if name in imbalance.METHODS]).value_counts()
     seeds = sorted(every.index[every == len(NAMES)])
     if not seeds:
-        where = " or ".join(map(str, folders))
         raise ValueError(f"{where} holds no seed with all methods of lesson 07, run in `lab` on fer2013.zip")
     table = pd.DataFrame([rows[name, seed] for name in NAMES.values() for seed in seeds])
-    table.round(4).to_csv(Path(records) / imbalance.RECORD, index=False)
-    return Path(records) / imbalance.RECORD
+    path = Path(records) / imbalance.RECORD
+    with replacing(path) as file:
+        file.write(table.round(4).to_csv(index=False).encode())
+    return path

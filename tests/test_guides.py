@@ -245,6 +245,8 @@ def test_the_methods_of_lesson_07_are_kept_by_seed(lab_runs, tmp_path):
     assert table.method.tolist() == list(imbalance.METHODS) and set(table.seed) == {1}
     assert table.accuracy[0] == pytest.approx(recorded_scores(Run(folder / "mild-x10")).accuracy, abs=1e-4)
     assert "disgust" in table and str(source).startswith("fer2013.zip")
+    with pytest.raises(ValueError, match="nowhere holds no finished run of lesson 07's methods"):
+        keep_methods([tmp_path / "nowhere"], tmp_path)
 
 
 def test_rooms_are_counted(repository):
