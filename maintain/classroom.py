@@ -21,10 +21,13 @@ def classroom(out, root=None):
     """Copy what students need of the repository at `root` to the folder `out`, and return its Path.
 
     In the README and other pages, what leads to a solved lesson is left out, and a link to another page that
-    is not there becomes plain words. Raises FileExistsError for a folder of other things.
+    is not there becomes plain words. Raises FileExistsError for a folder of other things, and ValueError for
+    one in the repository, which would be copied into itself.
     """
     root = Path(root or repository())
     out = Path(out)
+    if out.resolve().is_relative_to(root.resolve()):
+        raise ValueError(f"{out} lies in the repository; give a folder beside it with --out")
     claim(out, MARK, "Made by python -m maintain classroom, which replaces what is in this folder.\n")
     for name in KEPT:
         (out / name).parent.mkdir(parents=True, exist_ok=True)

@@ -178,9 +178,8 @@ def front_page(out, table):
     lines = ["", "| | of 100 test faces, recognised |", "|---|---|"]
     lines += [f"| {name} | {right} |" for name, right in rows.items()]
     page = f"[All networks, figures and records]({out.name}/README.md)."
-    notes = (
-        f"In brackets: the 95 % interval. The faces are PrivateTest's. {_mean_over_seeds(card, table)}{page}"
-    )
+    notes = "In brackets: the 95 % interval, for people as reported. The networks' faces are PrivateTest's. "
+    notes += f"{_mean_over_seeds(card, table)}{page}"
     return "\n".join([*lines, "", notes, "", ""])
 
 

@@ -334,7 +334,11 @@ def test_a_copy_for_a_class_holds_no_solution(copy_for_a_class):
     labs = copy_for_a_class / "labs"
     assert {path.name for path in labs.glob("*.ipynb")} == {path.name for path in NOTEBOOKS}
     assert (copy_for_a_class / "fer_kit" / "session.py").exists()
+    assert (copy_for_a_class / "pyproject.toml").exists()
     assert not solutions_in(copy_for_a_class)
+    with pytest.raises(ValueError, match="lies in the repository; give a folder beside it"):
+        classroom(LABS / "class", ROOT)
+    assert not (LABS / "class").exists()
 
 
 def test_in_a_copy_for_a_class_all_links_lead_somewhere_and_labs_are_copied(copy_for_a_class, monkeypatch):

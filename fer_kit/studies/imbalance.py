@@ -58,8 +58,8 @@ def treat(method, faces, recipe, rare="disgust", seed=0):
     "class weights" weighs the loss by `augment.class_weights` (murphy-weights), "oversampling" is
     `oversample`, "rare x10" and "mild x10" multiply the emotion `rare` tenfold by copies, augmented as
     strongly as murphy's (murphy-disgust-aug) or as mildly as hejslet's (hejslet-augment), "focal loss" and
-    "logit adjustment" are those of `losses`. Raises ValueError for
-    another method or an emotion that is not there.
+    "logit adjustment" are those of `losses`. Raises ValueError for another method or an emotion that is not
+    there.
     """
     if method not in METHODS:
         raise ValueError(f"no method {method!r}; there are {', '.join(METHODS)}")
