@@ -125,6 +125,39 @@ def murphy(options):
     train_all(load_faces(options.data), options.out)
 
 
+def heads(options):
+    """Train murphy's experiments on the frozen backbone with another seed, and score them once.
+
+    An hour or so without a GPU, of which the features take a third.
+    """
+    start_keras()
+    from fer_kit.data import load_faces
+    from maintain.murphy import train_heads
+
+    train_heads(load_faces(options.data), options.out, options.seed)
+
+
+def spread(options):
+    """Keep what murphy's experiments reached with several seeds.
+
+    From folders that `heads` wrote, each with a seed of its own.
+    """
+    from maintain.murphy import keep_heads
+
+    print(keep_heads(options.folders))
+
+
+def tracking(_options):
+    """Measure how fast lesson 12's pipeline is here, and keep it.
+
+    On a made-up video, for zhao-track: frames a second, the worst frame, milliseconds for a face.
+    """
+    start_keras()
+    from maintain.tracking import keep_speed
+
+    print(keep_speed())
+
+
 def site(options):
     """Build the site: lessons, labs, guide, figures and the API as pages to read, and a deck a lesson.
 
@@ -136,13 +169,17 @@ def site(options):
 
 
 def methods(options):
-    """Keep what lesson 07's methods for rare emotions reached.
+    """Train lesson 07's methods for rare emotions with a seed, and keep what they reach.
 
-    From folders in which the lesson ran in lab on FER-2013, with several seeds.
+    As in the profile lab, in which the lesson itself trains four of the seven.
     """
-    from maintain.methods import keep_methods
+    os.environ["FER_PROFILE"] = "lab"
+    start_keras()
+    from fer_kit.data import load_faces
+    from maintain.methods import keep_methods, train_methods
 
-    print(keep_methods(options.folders))
+    train_methods(load_faces(options.data), options.out, options.seed)
+    print(keep_methods([options.out]))
 
 
 def classroom(options):
@@ -166,6 +203,7 @@ def setups(options):
     print(rehearse(options.setup, options.out.resolve()))
 
 
+SEED = argument("--seed", metavar="N", type=int, required=True, help="of all randomness")
 RUN = argument("run", metavar="RUN", help="the folder of the run")
 
 COMMANDS = {
@@ -184,9 +222,20 @@ COMMANDS = {
         argument("--out", metavar="DIR", type=Path, required=True, help="where look-alikes and runs go"),
     ],
     site: [argument("--out", metavar="DIR", type=Path, required=True, help="where the site goes")],
-    methods: [argument("folders", nargs="+", metavar="FOLDER", help="what `run` wrote")],
+    methods: [
+        DATA,
+        argument("--out", metavar="DIR", type=Path, required=True, help="where the runs go"),
+        SEED,
+    ],
     classroom: [argument("--out", metavar="DIR", type=Path, required=True, help="where the copy goes")],
     murphy: [DATA, argument("--out", metavar="DIR", type=Path, required=True, help="where the runs go")],
+    tracking: [],
+    heads: [
+        DATA,
+        argument("--out", metavar="DIR", type=Path, required=True, help="where the runs go"),
+        SEED,
+    ],
+    spread: [argument("folders", nargs="+", metavar="FOLDER", help="what `heads` wrote")],
     animation: [
         argument("--out", metavar="FILE", type=Path, default="figures/demo.gif", help="%(default)s"),
         OVERWRITE,

@@ -8,6 +8,7 @@ from fer_kit.runtime.files import replacing
 ADDRESS = re.compile(r'^Repository = "(.*)"', re.MULTILINE)
 OPENING = r"https://colab\.research\.google\.com/github/|https://kaggle\.com/kernels/welcome\?src=https://github\.com/"
 BADGE = re.compile(rf"({OPENING})[\w.-]+/[\w.-]+(/blob/)")
+PICTURE = re.compile(r"(https://github\.com/)[\w.-]+/[\w.-]+(/raw/main/figures/)")
 CLONE = re.compile(r"(git clone (?:--?[\w-]+ (?:\d+ )?)*|git\+|repository-code: \")https://[\w./-]+[\w-]")
 FOLDER = re.compile(r"(git clone .*https://\S+(?:\n| && )cd )\S+")
 
@@ -66,11 +67,12 @@ def address_of(root):
 
 
 def with_address(text, address):
-    """Return a file's text with `address` in its badges, `git clone` lines and `git+https` links.
+    """Return a file's text with `address` in its badges, pictures, `git clone` lines and `git+https` links.
 
     The `cd` after a clone enters its folder. Badges are links that open a notebook in Colab or Kaggle.
     """
     owner_and_name = address.removeprefix("https://github.com/")
-    text = BADGE.sub(rf"\g<1>{owner_and_name}\g<2>", text)
+    for pattern in (BADGE, PICTURE):
+        text = pattern.sub(rf"\g<1>{owner_and_name}\g<2>", text)
     text = FOLDER.sub(rf"\g<1>{address.rpartition('/')[2]}", text)
     return CLONE.sub(rf"\g<1>{address}", text)

@@ -14,8 +14,8 @@ from fer_kit.studies.reproduction import MURPHY, Experiment
 from fer_kit.studies.tuning.results import read_record
 from fer_kit.training.records import Run
 
-CONFUSION = {"hejslet-light": "hejslet-fig5", "zhao-vgg": "zhao-tab1", "murphy-finetune": "murphy-fig6"}
-"""Items of the reports that are confusion matrices, by the network they belong to."""
+CONFUSION = {"balanced-light": "hejslet-fig5", "zhao-vgg": "zhao-tab1", "murphy-finetune": "murphy-fig6"}
+"""Items of the reports that are confusion matrices, by the network or the record that they belong to."""
 
 
 def of_run(run, experiment):
@@ -32,7 +32,8 @@ def of_run(run, experiment):
         names = provenance["emotions"]
         figure = results.confusion(counts, names, title, source=run.source)
         caption = f"PrivateTest, {private['accuracy']:.1%} right; rows add up to 100 %."
-        yield CONFUSION.get(experiment.report_id, experiment.report_id), caption, figure, made
+        items = [CONFUSION[name] for name in (run.folder.name, experiment.report_id) if name in CONFUSION]
+        yield [*items, experiment.report_id][0], caption, figure, made
 
 
 def _curves(run, title):

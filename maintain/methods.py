@@ -1,10 +1,11 @@
-"""`python -m maintain methods FOLDER`: keep what lesson 07's methods for rare emotions reached, by seed."""
+"""`python -m maintain methods`: what lesson 07's methods for rare emotions reach, by seed."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from fer_kit.evaluation.scores import recorded_scores
+from fer_kit.runtime import settings
 from fer_kit.runtime.files import replacing
 from fer_kit.studies import imbalance
 from fer_kit.studies.common import PLAIN
@@ -13,6 +14,14 @@ from maintain.guide import counts
 
 NAMES = {PLAIN if name == "none" else name.replace(" ", "-"): name for name in imbalance.METHODS}
 """The method by the folder of its run."""
+
+
+def train_methods(faces, out, seed):
+    """Train lesson 07's network by every method, as the lesson does in `lab`, below the Path `out`."""
+    lab = settings.PROFILES["lab"]
+    some = faces.per_usage(lab.faces)
+    folder = out / "07" / f"seed-{seed}"
+    imbalance.compare_methods("kit-small", some, "kit-quick", folder, seed=seed, epochs=lab.epochs)
 
 
 def keep_methods(folders, records=RECORDS):

@@ -7,18 +7,27 @@ can repeat these rows. Each run says so: its model is called EfficientNetLite0. 
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
+from fer_kit.data.augment import augment_disgust, augment_face
+from fer_kit.data.balancing import with_copies
 from fer_kit.evaluation import evaluate
 from fer_kit.models import load_backbone
+from fer_kit.runtime.files import replacing
 from fer_kit.studies.data_size import take_sizes
+from fer_kit.studies.drop_emotion import recorded_drop
 from fer_kit.studies.imbalance import treat
 from fer_kit.training import fine_tune, train_head
 from fer_kit.training.recipes import find_recipe
+from fer_kit.training.records import RECORDS, Run
 
 BACKBONE = "EfficientNetLite0"
 FROZEN = 224
 """Side in pixels of the frozen stage: murphy's."""
 TUNED = 112
 """Side of the fine-tuned stage, in which an epoch takes the backbone forth and back for every face."""
+HEADS = "murphy-heads.csv"
+"""What the heads on the frozen backbone reached with several seeds, among the records."""
 WHOLE = 96
 """Side for kit-transfer, which trains all layers: twice that of a face."""
 
@@ -26,18 +35,53 @@ WHOLE = 96
 def murphy(faces, out):
     """Train and score all rows on a FaceSet; each has a folder below `out`."""
     out = Path(out)
-    backbone = load_backbone(BACKBONE, FROZEN, "package")
-    for name, shown, options in heads(faces):
-        run = train_head(backbone, shown, out / name, **options)
-        evaluate(run, shown, "PrivateTest")
-    own_protocol(backbone, faces, out / "split")
+    train_heads(faces, out)
+    own_protocol(load_backbone(BACKBONE, FROZEN, "package"), faces, out / "split")
     small = load_backbone(BACKBONE, TUNED, "package")
     base = train_head(small, faces, out / f"murphy-base-{TUNED}")
     evaluate(base, faces, "PrivateTest")
+    for name, change in {"mild-copies": augment_face, "strong-copies": augment_disgust}.items():
+        run = train_head(small, with_copies(faces, 1, change=change), out / f"{name}-{TUNED}")
+        evaluate(run, faces, "PrivateTest")
     for name, recipe in tunings().items():
         run = fine_tune(base, faces, out / name, recipe=recipe)
         evaluate(run, faces, "PrivateTest")
     kit_transfer(faces, out)
+
+
+def train_heads(faces, out, seed=None):
+    """Train and score the heads on the frozen backbone, a minute each once its features are there."""
+    backbone = load_backbone(BACKBONE, FROZEN, "package")
+    for name, shown, options in heads(faces):
+        run = train_head(backbone, shown, Path(out) / name, seed=seed, **options)
+        evaluate(run, shown, "PrivateTest")
+
+
+def keep_heads(folders, records=RECORDS):
+    """Write what the heads reached, a row for each experiment and seed, among the records; return its Path.
+
+    Seed 0 is read from the records, the others from folders of `train_heads`. "trained without" is what
+    training without disgust changed on the other six emotions, on PublicTest.
+    """
+    kept = {path.name: Run(path) for path in records.glob("studies/murphy-*") if "pixels" not in path.name}
+    kept = {name.removeprefix("murphy-"): run for name, run in kept.items() if name != "murphy-split"}
+    kept |= {
+        "murphy-base": Run(records / "murphy-base"),
+        "without-disgust": Run(records / "murphy-dropdisgust"),
+    }
+    rows = []
+    for runs in (kept, *({name: Run.open(Path(folder) / name) for name in kept} for folder in folders)):
+        for name, run in sorted(runs.items()):
+            tested = run.score("PrivateTest")
+            row = {"experiment": name, "seed": run.config["seed"], "PublicTest": run.best_accuracy}
+            rows.append(row | {"PrivateTest": tested["accuracy"], "macro-F1": tested["macro_f1"]})
+            if name == "without-disgust":
+                drop = recorded_drop(runs["murphy-base"], run)
+                rows[-1] |= {"reported": drop.reported, "trained without": drop.parts["trained without"]}
+    path = records / HEADS
+    with replacing(path) as file:
+        file.write(pd.DataFrame(rows).round(4).to_csv(index=False).encode())
+    return path
 
 
 def heads(faces):

@@ -65,7 +65,7 @@ def ship(run_folder, name, faces, folder=WEIGHTS, overwrite=False):
     if run.score("PrivateTest") is None:
         raise ValueError(f"{run_folder} has no PrivateTest score for the card; evaluate it there once, first")
     if faces.fingerprint != run.provenance["dataset"]["fingerprint"]:
-        raise ValueError(f"{run_folder} learnt from other data than {faces.source}")
+        raise ValueError(f"{run_folder} learned from other data than {faces.source}")
     model = run.model()
     card = model_card(run, name, model)
     with tempfile.TemporaryDirectory() as drafts:
@@ -230,7 +230,7 @@ def model_card(run, name, model):
         "recipe": config["recipe"]["name"],
         "epochs": {"trained": len(run.history), "best": run.best_epoch},
         "data": provenance["dataset"] | {"trained on faces": provenance["trained_on"]["faces"]},
-        "protocol": f"{_learnt_from(config, provenance)}, selected on {provenance['selected_on']}, "
+        "protocol": f"{_learned_from(config, provenance)}, selected on {provenance['selected_on']}, "
         f"PrivateTest scored {run.metrics['private_test_scored']} time(s)",
         "teachers": provenance.get("teachers", []),
         "selected on": {"usage": provenance["selected_on"], "accuracy": run.best_accuracy},
@@ -249,8 +249,8 @@ def model_card(run, name, model):
     }
 
 
-def _learnt_from(config, provenance):
-    """What a run learnt from, in words."""
+def _learned_from(config, provenance):
+    """What a run learned from, in words."""
     asked = config["recipe"].get("without_twins", False)
     without = provenance.get(
         "without_twins", asked

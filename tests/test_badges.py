@@ -95,6 +95,7 @@ def test_the_front_page_is_short():
             f"(https://kaggle.com/kernels/welcome?src={ELSEWHERE}/blob/main/labs/a.ipynb)",
         ),
         ('repository-code: "https://github.com/x/y"', f'repository-code: "{ELSEWHERE}"'),
+        ("![a](https://github.com/x/y/raw/main/figures/a.gif)", f"![a]({ELSEWHERE}/raw/main/figures/a.gif)"),
         ("see https://github.com/keras-team/keras", "see https://github.com/keras-team/keras"),
     ],
 )

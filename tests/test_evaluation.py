@@ -15,13 +15,23 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support
 from fer_kit.data.emotions import EMOTIONS
 from fer_kit.data.faceset import FaceSet
 from fer_kit.data.loading import load_faces
+from fer_kit.data.sample.people import draw_sample
 from fer_kit.evaluation import metrics
-from fer_kit.evaluation.scores import Scores, compare, ensemble, over_seeds, scaled, select
+from fer_kit.evaluation.scores import (
+    Scores,
+    compare,
+    ensemble,
+    over_seeds,
+    recorded_scores,
+    scaled,
+    select,
+    with_images,
+)
 from fer_kit.evaluation.scoring import evaluate, predict
 from fer_kit.plots import results
 from fer_kit.runtime.files import write_json
 from fer_kit.studies.drop_emotion import without
-from fer_kit.training.records import Run
+from fer_kit.training.records import Run, recorded
 
 
 def flat_faces(labels, usage="PublicTest", names=EMOTIONS, seed=0):
@@ -314,3 +324,24 @@ def test_every_result_plot_draws(model):
     for figure in figures:
         assert figure.axes[0].get_xlabel() or len(figure.axes) > 1
         plt.close(figure)
+
+
+def test_recorded_predictions_find_the_readers_own_images():
+    scores = recorded_scores(recorded("murphy-finetune"))
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, scores.scored.images.shape, dtype=np.uint8)
+    order = rng.permutation(scores.faces)
+    mine = replace(scores.scored, images=images)
+    shown = with_images(scores, mine[order])
+    assert (shown.scored.images == images).all() and shown.accuracy == scores.accuracy
+    assert with_images(scores, mine[order[1:]]) is None
+    assert with_images(scores, replace(mine, labels=np.roll(mine.labels, 1))) is None
+    assert with_images(scores, draw_sample(60)) is None
+
+
+def test_recorded_predictions_belong_to_the_real_archive(real_archive):
+    real = load_faces(real_archive)
+    for name in ("murphy-finetune", "studies/balanced-light", "zhao-vgg-24-epochs"):
+        scores = with_images(recorded_scores(recorded(name)), real)
+        assert scores.scored.images.any(axis=(1, 2)).mean() > 0.99
+        assert set(scores.scored.usage) == {"PublicTest"}

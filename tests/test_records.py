@@ -156,6 +156,8 @@ def test_differences_are_said_in_words():
     new = {"model": "a", "recipe": {"epochs": 9, "mixup": 0.0}, "seed": 1, "faces": "x"}
     assert differences(old, new) == ["recipe epochs was 4, now 9", "seed was not given, now 1"]
     assert differences(old, old) == []
+    reworded = old | {"recipe": old["recipe"] | {"silent": "said better", "source": "a book"}}
+    assert differences(old, reworded) == []
     without = {"variant": {"augment": None}}
     assert differences({"variant": {}}, without) == ["variant augment was not given, now None"]
 

@@ -106,8 +106,8 @@ class Mtcnn:
     """Three networks, each stricter than the one before (Zhang et al. 2016), from the `mtcnn` package.
 
     Each network is compiled once. The package's `min_face_size` is left alone: from 24 on its pyramid ends
-    below the 12 pixels that the first network needs, and it finds nothing, without a word, or fails with an
-    error, by the version of Keras. The frame is shrunk instead.
+    below the 12 pixels that the first network needs, and it finds nothing, without a warning, or fails with
+    an error, by the version of Keras. The frame is shrunk instead.
     """
 
     def __init__(self, longest=320):

@@ -76,13 +76,14 @@ def multiply(faces, name, times=10, total=None, seed=0, change=augment_disgust):
     return faces.join(_copies(faces[np.resize(rows, total - len(rows))], change, rng))
 
 
-def with_copies(faces, copies, seed=0):
-    """Add copies of all Training faces, made by `augment_face`.
+def with_copies(faces, copies, seed=0, change=augment_face):
+    """Add augmented copies of all Training faces.
 
     Args:
         faces: a FaceSet with Training faces; those of other usages stay as they are.
         copies: how many copies of each Training face to add.
         seed: the same seed gives the same copies.
+        change: what makes a copy: `augment_face`, or the stronger `augment_disgust`.
 
     Returns:
         A FaceSet: all of `faces`, then the copies.
@@ -91,7 +92,7 @@ def with_copies(faces, copies, seed=0):
         ValueError: there are no Training faces.
     """
     rng = np.random.default_rng(seed)
-    return reduce(FaceSet.join, [_copies(faces.training, augment_face, rng) for _ in range(copies)], faces)
+    return reduce(FaceSet.join, [_copies(faces.training, change, rng) for _ in range(copies)], faces)
 
 
 def originals(faces):

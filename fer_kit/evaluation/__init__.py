@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = face(
     __name__,
     {
         "scoring": "evaluate predict",
-        "scores": "Scores select vote over_seeds compare ensemble recorded_scores",
+        "scores": "Scores select vote over_seeds compare ensemble recorded_scores with_images",
         "metrics": "bootstrap calibration_error calibration_table confusion_matrix "
         "faces_needed macro_f1 wilson",
         "saliency": "",

@@ -176,6 +176,20 @@ def recorded_scores(run, usage=None):
     return scores
 
 
+def with_images(scores, faces):
+    """Return the `Scores` of a record with the images of your faces, None where you have not got them all.
+
+    A face is known by its file's name, so `faces` have to be the archive, or its folders, that the record was
+    made from (msambare/fer2013 on Kaggle), and its label has to be the same.
+    """
+    rows = {str(file): row for row, file in enumerate(faces.files)}
+    wanted = [rows.get(str(file)) for file in scores.scored.files]
+    if None in wanted or faces.names != scores.scored.names:
+        return None
+    own = faces[wanted]
+    return replace(scores, scored=own) if np.array_equal(own.labels, scores.scored.labels) else None
+
+
 def check_probabilities(predictions, faces):
     """Raise ValueError, naming the first of the `faces`, unless all rows of `predictions` are probabilities.
 

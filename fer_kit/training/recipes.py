@@ -129,6 +129,8 @@ _KIT_TRANSFER = replace(
     ema=None,
 )
 
+_ZHAO = "optimiser, learning rate and batch size: Adam 1e-3 and 64, as hejslet; augmentation: the kit's light"
+
 _ALL = (
     Recipe(
         "hejslet",
@@ -142,13 +144,13 @@ _ALL = (
         "zhao",
         "zhao-cnn, zhao-resnet, zhao-sepconv",
         epochs=30,
-        silent="optimiser, learning rate and batch size: Adam 1e-3 and 64, as hejslet",
+        silent=_ZHAO,
     ),
     Recipe(
         "zhao-long",
         "zhao-vgg (30 epochs, then 60 more)",
         epochs=90,
-        silent="optimiser, learning rate and batch size: Adam 1e-3 and 64, as hejslet",
+        silent=_ZHAO,
     ),
     Recipe(
         "choudhari",
@@ -178,7 +180,7 @@ _ALL = (
         plateau_patience=3,
         early_stopping=5,
         monitor="val_loss",
-        silent="both patiences: 3 and 5",
+        silent="both patiences: 3 and 5; how strong the augmentation is: hejslet's",
     ),
     _KIT_SMALL,
     replace(
@@ -245,11 +247,15 @@ def differences(old, new):
     """Return how the configs of two runs differ, as a list of str: `recipe epochs was 15, now 60`.
 
     A field that is missing in a recipe, because the record is older than the field, counts as its default.
-    An option of the model that was not given differs from one that was given as None.
+    An option of the model that was not given differs from one that was given as None. What a recipe says in
+    words, its `source` and `silent`, makes no other run.
     """
     defaults = {f"recipe {field.name}": field.default for field in fields(Recipe)}
     configs = [defaults | dict(_flatten(config)) for config in (old, new)]
-    pairs = {n: [config.get(n, "not given") for config in configs] for n in dict.fromkeys(chain(*configs))}
+    names = [
+        name for name in dict.fromkeys(chain(*configs)) if name not in ("recipe source", "recipe silent")
+    ]
+    pairs = {name: [config.get(name, "not given") for config in configs] for name in names}
     return [f"{name} was {was}, now {now_is}" for name, (was, now_is) in pairs.items() if was != now_is]
 
 

@@ -254,13 +254,13 @@ def _with_epochs(recipe, epochs):
 
 def _config(model, faces, recipe, space, seed, options):
     """Return what makes a study the same study, as JSON gives it back."""
-    learnt, selecting = choose_faces(faces)
+    learned, selecting = choose_faces(faces)
     config = {
         "model": _name(model),
         "options": {name: _identity(name, value, recipe, faces) for name, value in options.items()},
         "recipe": asdict(recipe),
         "space": {name: v if isinstance(v, list) else repr(v) for name, v in space.items()},
-        "faces": learnt.fingerprint,
+        "faces": learned.fingerprint,
         "selected on": selecting.fingerprint,
         "seed": seed,
     }
