@@ -128,7 +128,7 @@ def murphy(options):
 def heads(options):
     """Train murphy's experiments on the frozen backbone with another seed, and score them once.
 
-    An hour or so without a GPU, of which the features take a third.
+    Ten heads, a minute or two each; the backbone's features come first and take longer.
     """
     start_keras()
     from fer_kit.data import load_faces

@@ -170,9 +170,9 @@ def front_page(out, table):
     shipped = card["PrivateTest"]
     small = f"**kit-small**, which comes with the kit ({card['cost']['parameters']:,} parameters)"
     printed = (
-        f"{report.name}, trained by the kit (its report has {100 * report.report:.1f}, the highest of the "
+        f"{report.name}, a report's network trained by the kit (its report has {100 * report.report:.1f}, "
     )
-    printed += "four, on faces that also chose the network)"
+    printed += "on faces that also chose the network)"
     rows = {
         small: _in_hundred(shipped["accuracy"], *shipped["interval"]),
         f"**{best.name}**, the strongest single network": _in_hundred(best.PrivateTest, best.low, best.high),

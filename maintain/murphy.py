@@ -26,17 +26,32 @@ FROZEN = 224
 """Side in pixels of the frozen stage: murphy's."""
 TUNED = 112
 """Side of the fine-tuned stage, in which an epoch takes the backbone forth and back for every face."""
-HEADS = "murphy-heads.csv"
-"""What the heads on the frozen backbone reached with several seeds, among the records."""
 WHOLE = 96
 """Side for kit-transfer, which trains all layers: twice that of a face."""
+HEADS = (
+    "murphy-base",
+    "class-weights",
+    "rare-x10",
+    "without-disgust",
+    "750-per-emotion",
+    "2500-per-emotion",
+    "batch-16",
+    "batch-64",
+    "dropout-0.6",
+    "plateau",
+)
+"""The experiments on the frozen backbone, see `heads`."""
+RECORDED = {"murphy-base": "murphy-base", "without-disgust": "murphy-dropdisgust"}
+"""Where those have their records that are no studies."""
+BY_SEED = "murphy-heads.csv"
+"""What the heads reached with several seeds, among the records."""
 
 
 def murphy(faces, out):
     """Train and score all rows on a FaceSet; each has a folder below `out`."""
     out = Path(out)
-    train_heads(faces, out)
-    own_protocol(load_backbone(BACKBONE, FROZEN, "package"), faces, out / "split")
+    backbone = train_heads(faces, out)
+    own_protocol(backbone, faces, out / "split")
     small = load_backbone(BACKBONE, TUNED, "package")
     base = train_head(small, faces, out / f"murphy-base-{TUNED}")
     evaluate(base, faces, "PrivateTest")
@@ -50,38 +65,47 @@ def murphy(faces, out):
 
 
 def train_heads(faces, out, seed=None):
-    """Train and score the heads on the frozen backbone, a minute each once its features are there."""
+    """Train and score the heads on the frozen backbone, a minute or two each, and return the backbone."""
     backbone = load_backbone(BACKBONE, FROZEN, "package")
     for name, shown, options in heads(faces):
         run = train_head(backbone, shown, Path(out) / name, seed=seed, **options)
         evaluate(run, shown, "PrivateTest")
+    return backbone
 
 
 def keep_heads(folders, records=RECORDS):
-    """Write what the heads reached, a row for each experiment and seed, among the records; return its Path.
+    """Write what the heads reached, a row for each experiment and seed; return the Path of that record.
 
-    Seed 0 is read from the records, the others from folders of `train_heads`. "trained without" is what
-    training without disgust changed on the other six emotions, on PublicTest.
+    Seed 0 is read from the records, the others from `folders` of `train_heads`. Raises FileNotFoundError for
+    a run that is missing, ValueError for one that is not scored and for a seed that is there twice.
     """
-    kept = {path.name: Run(path) for path in records.glob("studies/murphy-*") if "pixels" not in path.name}
-    kept = {name.removeprefix("murphy-"): run for name, run in kept.items() if name != "murphy-split"}
-    kept |= {
-        "murphy-base": Run(records / "murphy-base"),
-        "without-disgust": Run(records / "murphy-dropdisgust"),
-    }
-    rows = []
-    for runs in (kept, *({name: Run.open(Path(folder) / name) for name in kept} for folder in folders)):
-        for name, run in sorted(runs.items()):
-            tested = run.score("PrivateTest")
-            row = {"experiment": name, "seed": run.config["seed"], "PublicTest": run.best_accuracy}
-            rows.append(row | {"PrivateTest": tested["accuracy"], "macro-F1": tested["macro_f1"]})
-            if name == "without-disgust":
-                drop = recorded_drop(runs["murphy-base"], run)
-                rows[-1] |= {"reported": drop.reported, "trained without": drop.parts["trained without"]}
-    path = records / HEADS
+    kept = {name: records / RECORDED.get(name, f"studies/murphy-{name}") for name in HEADS}
+    rows = {}
+    for paths in (kept, *({name: Path(folder) / name for name in HEADS} for folder in folders)):
+        runs = {name: Run.open(path) for name, path in paths.items()}
+        for name, run in runs.items():
+            key = name, run.config["seed"]
+            if key in rows:
+                raise ValueError(
+                    f"{run.folder} has seed {key[1]}, which is there already; train another seed"
+                )
+            rows[key] = _head_row(name, run, runs["murphy-base"])
+    path = records / BY_SEED
     with replacing(path) as file:
-        file.write(pd.DataFrame(rows).round(4).to_csv(index=False).encode())
+        file.write(pd.DataFrame(rows.values()).round(4).to_csv(index=False).encode())
     return path
+
+
+def _head_row(name, run, base):
+    tested = run.score("PrivateTest")
+    if tested is None:
+        raise ValueError(f"{run.folder} has no PrivateTest score; give `python -m maintain heads` once more")
+    row = {"experiment": name, "seed": run.config["seed"], "PublicTest": run.best_accuracy}
+    row |= {"PrivateTest": tested["accuracy"], "macro-F1": tested["macro_f1"]}
+    if name == "without-disgust":
+        drop = recorded_drop(base, run)  # on PublicTest
+        row |= {"reported": drop.reported, "trained without": drop.parts["trained without"]}
+    return row
 
 
 def heads(faces):

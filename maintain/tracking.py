@@ -33,6 +33,8 @@ def keep_speed(records=RECORDS, length=240):
         faces = pipeline.step(frame)
         draw_faces(frame, faces)
         taken.append(time.perf_counter() - start)
+    if len(faces) != 1:
+        raise ValueError(f"the last frame has one face, and {len(faces)} were found: nothing was kept")
     crops = np.repeat(crop_faces(frame, faces), 8, axis=0)
     write_json(
         records / RECORD,

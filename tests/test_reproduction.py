@@ -22,11 +22,11 @@ from fer_kit.studies.reproduction import (
     runs_of,
 )
 from fer_kit.training.records import RECORDS, Run
+from maintain import murphy
 from maintain.animation import animation
 from maintain.figures import figures, result_rows
 from maintain.gallery import Drawn
 from maintain.gallery_records import of_classical, of_murphy, of_tuning
-from maintain.murphy import keep_heads
 
 TWINS = 703
 """Training faces with a pixel-identical twin in PublicTest or PrivateTest; test_dataset.py counts them."""
@@ -259,21 +259,24 @@ def test_no_record_of_the_repository_learnt_from_or_selected_on_test_faces():
 
 
 def test_murphys_heads_are_kept_by_seed(tmp_path):
-    """Another seed's folder, here copies of the records themselves, adds a row for each experiment."""
-    records = tmp_path / "records"
+    """Folders of other seeds add to what the records have of seed 0; here stand copies of these records."""
     for path in [*RECORDS.glob("murphy-*/"), *RECORDS.glob("studies/murphy-*/")]:
-        shutil.copytree(path, records / path.relative_to(RECORDS))
+        shutil.copytree(path, tmp_path / "records" / path.relative_to(RECORDS))
+    table = pd.read_csv(murphy.keep_heads([], tmp_path / "records"))
+    assert table.experiment.tolist() == list(murphy.HEADS) and set(table.seed) == {0}
+    assert table.PublicTest[0] == round(Run(RECORDS / "murphy-base").best_accuracy, 4)
+    assert table["trained without"].count() == 1
     other = tmp_path / "other"
-    for path in records.glob("studies/murphy-*"):
-        shutil.copytree(path, other / path.name.removeprefix("murphy-"))
-    shutil.copytree(records / "murphy-base", other / "murphy-base")
-    with pytest.raises(FileNotFoundError, match="without-disgust"):
-        keep_heads([other], records)
-    shutil.copytree(records / "murphy-dropdisgust", other / "without-disgust")
-    table = pd.read_csv(keep_heads([other], records))
-    assert (table.experiment.value_counts() == 2).all() and "112-pixels" not in set(table.experiment)
-    base = Run(RECORDS / "murphy-base")
-    assert table.PublicTest[table.experiment == "murphy-base"].tolist() == [round(base.best_accuracy, 4)] * 2
-    six = table[table.experiment == "without-disgust"].iloc[0]
-    assert six["trained without"] < six.reported
-    assert table["trained without"].count() == 2
+    for name in murphy.HEADS:
+        shutil.copytree(RECORDS / murphy.RECORDED.get(name, f"studies/murphy-{name}"), other / name)
+    with pytest.raises(ValueError, match="murphy-base has seed 0, which is there already"):
+        murphy.keep_heads([other], tmp_path / "records")
+    shutil.rmtree(other / "plateau")
+    with pytest.raises(FileNotFoundError, match="plateau"):
+        murphy.keep_heads([other], tmp_path / "records")
+
+
+def test_the_heads_are_those_that_are_trained(faces):
+    """The small sample has not the faces for a size of 750."""
+    trained = [name for name in murphy.HEADS if "per-emotion" not in name]
+    assert [name for name, *_ in murphy.heads(faces)] == trained

@@ -177,10 +177,10 @@ def recorded_scores(run, usage=None):
 
 
 def with_images(scores, faces):
-    """Return the `Scores` of a record with the images of your faces, None where you have not got them all.
+    """Return the `Scores` of a record with the images of `faces`, None if some miss or have another label.
 
-    A face is known by its file's name, so `faces` have to be the archive, or its folders, that the record was
-    made from (msambare/fer2013 on Kaggle), and its label has to be the same.
+    A face is known by its file's name, so `faces` have to be the same archive as the record's, or its folders
+    (msambare/fer2013 on Kaggle).
     """
     rows = {str(file): row for row, file in enumerate(faces.files)}
     wanted = [rows.get(str(file)) for file in scores.scored.files]

@@ -248,7 +248,7 @@ def differences(old, new):
 
     A field that is missing in a recipe, because the record is older than the field, counts as its default.
     An option of the model that was not given differs from one that was given as None. What a recipe says in
-    words, its `source` and `silent`, makes no other run.
+    words, its `source` and `silent`, does not count as a difference.
     """
     defaults = {f"recipe {field.name}": field.default for field in fields(Recipe)}
     configs = [defaults | dict(_flatten(config)) for config in (old, new)]
