@@ -17,6 +17,16 @@ from fer_kit.training.records import Run
 CONFUSION = {"balanced-light": "hejslet-fig5", "zhao-vgg": "zhao-tab1", "murphy-finetune": "murphy-fig6"}
 """Items of the reports that are confusion matrices, by the network or the record that they belong to."""
 
+PAIRS = (
+    ("zhao-init", "zhao-sepconv", {"Glorot": "zhao-sepconv", "N(0, 0.04)": "studies/zhao-init"}),
+    (
+        "choudhari-augment",
+        "choudhari-cnn",
+        {"augmented": "choudhari-cnn", "as they are": "studies/cnn-without-augmentation"},
+    ),
+)
+"""Items that two records show which differ in one thing: the item, the network, what tells them apart."""
+
 
 def of_run(run, experiment):
     """Yield the training curves of a `Run`, and from its PrivateTest scores the matrix and the emotions."""
@@ -91,7 +101,7 @@ def of_studies(records):
     if large.finished:
         yield _overfitting(large)
     yield from _balanced(records / "studies")
-    yield from _first_weights(records)
+    yield from _pairs(records)
     plain, six = (Run(records / "studies" / name) for name in (PLAIN, "without-disgust"))
     if not plain.finished:
         return
@@ -124,20 +134,17 @@ def _balanced(studies_folder):
                 yield report_id, f"Trained on 5,000 faces of each emotion. {caption}", figure, made
 
 
-def _first_weights(records):
-    """Yield the curves of zhao-sepconv from two kinds of first weights."""
-    runs = {"Glorot": Run(records / "zhao-sepconv"), "N(0, 0.04)": Run(records / "studies" / "zhao-init")}
-    if all(run.finished for run in runs.values()):
-        best = ", ".join(f"{name} {run.best_accuracy:.1%}" for name, run in runs.items())
-        histories = {name: run.history for name, run in runs.items()}
-        run = runs["N(0, 0.04)"]
-        figure = studies.compare_histories(histories, "zhao-sepconv, PublicTest", run.source)
-        yield (
-            "zhao-init",
-            f"zhao-sepconv, best epoch: {best}.",
-            figure,
-            _made_from(run.provenance, "zhao-init"),
-        )
+def _pairs(records):
+    """Yield the curves of two networks that differ in one thing."""
+    for report_id, network, names in PAIRS:
+        runs = {words: Run(records / name) for words, name in names.items()}
+        if all(run.finished for run in runs.values()):
+            best = ", ".join(f"{words} {run.best_accuracy:.1%}" for words, run in runs.items())
+            histories = {words: run.history for words, run in runs.items()}
+            run = list(runs.values())[-1]
+            figure = studies.compare_histories(histories, f"{network}, PublicTest", run.source)
+            made = _made_from(run.provenance, run.folder.name)
+            yield report_id, f"{network}, best epoch: {best}.", figure, made
 
 
 def _without_disgust(plain, six):

@@ -43,7 +43,7 @@ HEADS = (
 """The experiments on the frozen backbone, see `heads`."""
 RECORDED = {"murphy-base": "murphy-base", "without-disgust": "murphy-dropdisgust"}
 """Where those have their records that are no studies."""
-BY_SEED = "murphy-heads.csv"
+BY_SEED = "heads.csv"
 """What the heads reached with several seeds, among the records."""
 
 

@@ -282,11 +282,12 @@ def test_the_gallery_draws_the_studies_from_their_records(few, out, drop, tmp_pa
     shutil.copytree(out / "plain", tmp_path / "studies" / "without-augmentation")
     ((name, caption, *_),) = of_studies(tmp_path)
     assert name == "hejslet-large" and caption.startswith("Without augmentation the last epoch has ")
-    for where in ("studies/balanced-light", "studies/zhao-init", "zhao-sepconv"):
+    pairs = ("studies/zhao-init", "zhao-sepconv", "studies/cnn-without-augmentation", "choudhari-cnn")
+    for where in ("studies/balanced-light", *pairs):
         shutil.copytree(out / "plain", tmp_path / where)
     drawn = [name for name, *_ in of_studies(tmp_path)]
     names = [name for name in drawn if name != "hejslet-fig5"]  # which needs a PrivateTest score
-    assert names == ["hejslet-large", "hejslet-light", "zhao-init"]
+    assert names == ["hejslet-large", "hejslet-light", "zhao-init", "choudhari-augment"]
 
 
 @settings(deadline=None)
