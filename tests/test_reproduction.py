@@ -27,6 +27,7 @@ from maintain.animation import animation
 from maintain.figures import figures, result_rows
 from maintain.gallery import Drawn
 from maintain.gallery_records import of_classical, of_murphy, of_tuning
+from maintain.tracking import keep_speed
 
 TWINS = 703
 """Training faces with a pixel-identical twin in PublicTest or PrivateTest; test_dataset.py counts them."""
@@ -280,3 +281,9 @@ def test_the_heads_are_those_that_are_trained(faces):
     """The small sample has not the faces for a size of 750."""
     trained = [name for name in murphy.HEADS if "per-emotion" not in name]
     assert [name for name, *_ in murphy.heads(faces)] == trained
+
+
+def test_the_pipelines_speed_is_kept_with_its_hardware(tmp_path):
+    about = json.loads(keep_speed(tmp_path, length=3).read_text())
+    assert about["frames_per_second"] > 0 and 1000 / about["frames_per_second"] <= about["worst_frame_ms"] + 1
+    assert about["ms_per_face"] > 0 and about["device"] and about["frames"] == 3
