@@ -60,6 +60,8 @@ needed = evaluation.faces_needed(0.05, accuracy=0.6) / 0.0154
 needed = 1.96**2 * 0.6 * 0.4 / 0.05**2
 # %% 09-2 right: two standard errors
 needed = round(4 * 0.6 * 0.4 / 0.05**2)
+# %% 09-2 right: cut to whole faces
+needed = int(1.96**2 * 0.6 * 0.4 / 0.05**2)
 
 
 # %% 09-3 wrong: multiplying
