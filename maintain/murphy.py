@@ -92,7 +92,7 @@ def keep_heads(folders, records=RECORDS):
             rows[key] = _head_row(name, run, runs["murphy-base"])
     path = records / BY_SEED
     with replacing(path) as file:
-        file.write(pd.DataFrame(rows.values()).round(4).to_csv(index=False).encode())
+        file.write(pd.DataFrame(rows.values()).round(5).to_csv(index=False).encode())
     return path
 
 
