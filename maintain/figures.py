@@ -169,10 +169,8 @@ def front_page(out, table):
     report = networks.loc[networks["report"].idxmax()]
     shipped = card["PrivateTest"]
     small = f"**kit-small**, which comes with the kit ({card['cost']['parameters']:,} parameters)"
-    printed = (
-        f"{report.name}, a report's network trained by the kit (its report has {100 * report.report:.1f}, "
-    )
-    printed += "on faces that also chose the network)"
+    printed = f"{report.name}, a report's network trained by the kit (its report has "
+    printed += f"{100 * report.report:.1f}, on faces that also chose the network)"
     rows = {
         small: _in_hundred(shipped["accuracy"], *shipped["interval"]),
         f"**{best.name}**, the strongest single network": _in_hundred(best.PrivateTest, best.low, best.high),
