@@ -77,13 +77,18 @@ def keep_heads(folders, records=RECORDS):
     """Write what the heads reached, a row for each experiment and seed; return the Path of that record.
 
     Seed 0 is read from the records, the others from `folders` of `train_heads`. Raises FileNotFoundError for
-    a run that is missing, ValueError for one that is not scored and for a seed that is there twice.
+    a run that is missing, ValueError for one that is not scored or was selected on other faces than seed 0's,
+    and for a seed that is there twice.
     """
     kept = {name: records / RECORDED.get(name, f"studies/murphy-{name}") for name in HEADS}
     rows = {}
     for paths in (kept, *({name: Path(folder) / name for name in HEADS} for folder in folders)):
         runs = {name: Run.open(path) for name, path in paths.items()}
         for name, run in runs.items():
+            if run.config["selected on"] != Run(kept[name]).config["selected on"]:
+                raise ValueError(
+                    f"{run.folder} was selected on other faces than {kept[name]}; give FER-2013's"
+                )
             key = name, run.config["seed"]
             if key in rows:
                 raise ValueError(

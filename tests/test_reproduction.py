@@ -272,6 +272,10 @@ def test_murphys_heads_are_kept_by_seed(tmp_path):
         shutil.copytree(RECORDS / murphy.RECORDED.get(name, f"studies/murphy-{name}"), other / name)
     with pytest.raises(ValueError, match="murphy-base has seed 0, which is there already"):
         murphy.keep_heads([other], tmp_path / "records")
+    shutil.rmtree(other / "murphy-base")
+    shutil.copytree(RECORDS / "murphy-dropdisgust", other / "murphy-base")
+    with pytest.raises(ValueError, match="murphy-base was selected on other faces than .*give FER-2013's"):
+        murphy.keep_heads([other], tmp_path / "records")
     shutil.rmtree(other / "plateau")
     with pytest.raises(FileNotFoundError, match="plateau"):
         murphy.keep_heads([other], tmp_path / "records")
