@@ -17,12 +17,17 @@ def main(arguments=None):
 def keep(options):
     """Put a finished run's small files among the records that come with the kit.
 
-    Copies the run, without its model, to fer_kit/training/recorded/NAME.
+    Copies the run, without its model, to fer_kit/training/recorded/NAME. A folder with a study of
+    hyper-parameters goes to recorded/tuning/NAME.
     """
     from fer_kit.training import Run
     from maintain.ship import keep as keep_run
+    from maintain.ship import keep_study
 
-    print(keep_run(Run.open(options.run), options.name, overwrite=options.overwrite).folder)
+    if (Path(options.run) / "study.db").exists():
+        print(keep_study(options.run, options.name, overwrite=options.overwrite))
+    else:
+        print(keep_run(Run.open(options.run), options.name, overwrite=options.overwrite).folder)
 
 
 def figures(options):
@@ -182,6 +187,19 @@ def methods(options):
     print(keep_methods([options.out]))
 
 
+def riddle(options):
+    """Make every mistake that could explain murphy's nineteen points with a seed, and keep what each gives.
+
+    As in lesson 07 in the profile lab.
+    """
+    os.environ["FER_PROFILE"] = "lab"
+    start_keras()
+    from fer_kit.data import load_faces
+    from maintain.methods import keep_riddle
+
+    print(keep_riddle(load_faces(options.data), options.out, options.seed))
+
+
 def classroom(options):
     """Write what students need, without solutions.
 
@@ -223,6 +241,11 @@ COMMANDS = {
     ],
     site: [argument("--out", metavar="DIR", type=Path, required=True, help="where the site goes")],
     methods: [
+        DATA,
+        argument("--out", metavar="DIR", type=Path, required=True, help="where the runs go"),
+        SEED,
+    ],
+    riddle: [
         DATA,
         argument("--out", metavar="DIR", type=Path, required=True, help="where the runs go"),
         SEED,

@@ -76,7 +76,7 @@ DIARY = """## Notes on the kit's own records
 - **Profile lab, all faces.** `murphy-finetune` and `kit-transfer` were trained without a profile being
   set, so figures say *profile lab*. They learned from all Training faces (the second without twins).
 - **Once is a hint.** Most rows were trained once. Where there are two seeds they differ by up to
-  1.3 points (lesson 05).
+  0.9 points, and by 1.3 where the second was trained on other hardware (lesson 05).
 """
 
 SAME = 5e-3

@@ -1,4 +1,4 @@
-"""`python -m maintain methods`: what lesson 07's methods for rare emotions reach, by seed."""
+"""`python -m maintain methods` and `riddle`: what two studies of lesson 07 give in `lab`, by seed."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pandas as pd
 from fer_kit.evaluation.scores import recorded_scores
 from fer_kit.runtime import settings
 from fer_kit.runtime.files import replacing
-from fer_kit.studies import imbalance
+from fer_kit.studies import gap, imbalance
 from fer_kit.studies.common import PLAIN
 from fer_kit.training.records import RECORDS, Run
 from maintain.guide import counts
@@ -16,12 +16,39 @@ NAMES = {PLAIN if name == "none" else name.replace(" ", "-"): name for name in i
 """The method by the folder of its run."""
 
 
+def faces_of_lab(faces):
+    """Return the faces that a lesson has in `lab`. Raises ValueError for faces that are not FER-2013's."""
+    if faces.source != "fer2013.zip":
+        raise ValueError(f"records are made on FER-2013; give --data fer2013.zip, not {faces.source}")
+    return faces.per_usage(settings.PROFILES["lab"].faces)
+
+
 def train_methods(faces, out, seed):
     """Train lesson 07's network by every method, as the lesson does in `lab`, below the Path `out`."""
-    lab = settings.PROFILES["lab"]
-    some = faces.per_usage(lab.faces)
+    some = faces_of_lab(faces)
+    epochs = settings.PROFILES["lab"].epochs
     folder = out / "07" / f"seed-{seed}"
-    imbalance.compare_methods("kit-small", some, "kit-quick", folder, seed=seed, epochs=lab.epochs)
+    imbalance.compare_methods("kit-small", some, "kit-quick", folder, seed=seed, epochs=epochs)
+
+
+def keep_riddle(faces, out, seed, records=RECORDS):
+    """Make every mistake of lesson 07's last study with a seed, and keep its table; return the Path."""
+    faces = faces_of_lab(faces)
+    some = faces.training.sample(1500).join(faces.public_test).drop("disgust")
+    folder = Path(out) / "07" / f"seed-{seed}" / "riddle"
+    causes = gap.study_gap(gap.memorises, some, "zhao", folder, seed=seed, epochs=40)
+    causes = causes.reset_index()
+    causes.insert(1, "seed", seed)
+    before = gap.recorded(records)
+    if before:
+        causes = pd.concat([before[0][before[0].seed != seed], causes]).sort_values("seed", kind="stable")
+    return _write(Path(records) / gap.RECORD, causes)
+
+
+def _write(path, table):
+    with replacing(path) as file:
+        file.write(table.round(4).to_csv(index=False).encode())
+    return path
 
 
 def keep_methods(folders, records=RECORDS):
@@ -49,7 +76,4 @@ def keep_methods(folders, records=RECORDS):
     if not seeds:
         raise ValueError(f"{where} holds no seed with all methods of lesson 07, run in `lab` on fer2013.zip")
     table = pd.DataFrame([rows[name, seed] for name in NAMES.values() for seed in seeds])
-    path = Path(records) / imbalance.RECORD
-    with replacing(path) as file:
-        file.write(table.round(4).to_csv(index=False).encode())
-    return path
+    return _write(Path(records) / imbalance.RECORD, table)

@@ -22,6 +22,7 @@ from fer_kit.models.portable import ABOUT, portable_config
 from fer_kit.models.pretrained import WEIGHTS, load_model
 from fer_kit.models.zoo import multiply_accumulates
 from fer_kit.runtime.files import check_free, file_digest, read_json, replacing, write_json
+from fer_kit.studies import tuning
 from fer_kit.studies.reproduction import finished_runs
 from fer_kit.training.parts import SMALL, score_name
 from fer_kit.training.recipes import differences
@@ -170,6 +171,19 @@ def keep(run, name, records=RECORDS, overwrite=False):
         with replacing(records / name / path.name) as copy:
             copy.write(path.read_bytes())
     return Run(records / name)
+
+
+def keep_study(out, name, records=RECORDS, overwrite=False):
+    """Write the study in the folder `out`, without models, among the records of tuning; return the Path.
+
+    Raises ValueError while a trial is still to end, and FileExistsError for a name that is there, unless
+    `overwrite`.
+    """
+    if tuning.table(out).state.isin(["running", "queued"]).any():
+        raise ValueError(f"{out} has trials that are still to end; resume the study first")
+    check_free(records / "tuning" / name / "study.json", overwrite)
+    tuning.write_record(out, records / "tuning" / name)
+    return records / "tuning" / name
 
 
 def _scored_more(record, run):
