@@ -25,10 +25,10 @@ MADE = "Made by `python -m maintain figures`"
 
 HEAD = f"""# The reports, reproduced
 
-{MADE} from the run records in `fer_kit/training/recorded`; nothing here is
-written by hand but two numbers of the literature. Each figure has a sidecar, `.json`, that says which record,
-dataset, seed and versions it comes from. Faces in figures are drawn by the kit: FER-2013's own may not be
-passed on.
+{MADE} from the run records in `fer_kit/training/recorded`: all results of
+the kit come from them, and only the reports' numbers, those of the literature and the notes are written by
+hand. Each figure has a sidecar, `.json`, that says which record, dataset, seed and versions it comes from.
+Faces in figures are drawn by the kit: FER-2013's own may not be passed on.
 
 ## Results on FER-2013
 
@@ -38,8 +38,9 @@ the epoch (PublicTest). *PrivateTest* is scored once, at the end, with one view 
 reports' networks learned from those twins, as published ones do, the kit's own (kit-...) did not.
 *Calibration error* is how far confidence and accuracy lie apart. Several seeds are averaged, and so are
 their intervals.
-A difference under 0.75 points is within one standard error. Rows without a PrivateTest number have
-not been run yet.
+One score has a standard error of about 0.8 points, the difference of two about 1.1. Whether two networks
+differ on the same faces the paired test of lesson 09 says. A dash: not measured, or under *twin-free* not
+comparable, because twins were looked for in more faces than the network learned from.
 *kit-vote* is the mean answer of the kit's own networks, the strongest two or more, as many as score
 best on PublicTest.
 In murphy's rows another network with ImageNet's weights stands in for InceptionV3, whose file has to be
@@ -54,20 +55,20 @@ augmented.
 PROTOCOLS = """## Strict, in ten views, and as published
 
 PrivateTest, of one seed each. *Strict*: without the twins of test faces in Training, one view of each face.
-*Ten views*: the same network, as it comes with the kit where it does, its answers averaged over each face
-shifted and mirrored (`evaluate --augment ten-crop`); it was scored once more for this. *Published*: as many
-papers do, the twins kept in Training (`train --keep-twins`) and ten views. A dash: not measured. Only numbers
-of one column may be compared, and kit-transfer knew ImageNet's pictures. The last two rows are from
-[arXiv 1612.02903](https://arxiv.org/abs/1612.02903).
+*Ten views*: the same network (of those that come with the kit the shipped file), its answers averaged over
+each face shifted and mirrored (`evaluate --augment ten-crop`); it was scored once more for this.
+*Published*: as many papers do, the twins kept in Training (`train --keep-twins`) and ten views. A dash:
+not measured. Only numbers of one column may be compared, and kit-transfer knew ImageNet's pictures. The
+last two rows are from [arXiv 1612.02903](https://arxiv.org/abs/1612.02903).
 """
 
 DIARY = """## Notes on the kit's own records
 
 - **How averaged weights are scored.** `ema` averages weights, and the average needs batch statistics of
-  its own. In the first records these were measured with augmentation and dropout switched on, which
-  nobody does when a face is recognised. `kit-best`, its second seed and the taught networks of 120
-  epochs and more are scored with statistics of unchanged faces, all other rows as before. So *light*
-  and *strong* augmentation cannot be compared by these rows.
+  its own. `kit-best`, its second seed and the taught networks of 120 epochs and more are scored with
+  statistics of unchanged faces, the kit's other networks with those of augmented faces and with
+  dropout. Do not compare a row of one kind with one of the other: they do not tell whether *light* or
+  *strong* augmentation is better.
 - **A network that never learned.** `studies/vgg-never-learned` is zhao's VGG by zhao's recipe on a GPU
   with JAX: from the first epoch on it gives all faces one emotion. Two steps of Adam had made its dense
   layers, which nothing normalises, confident and wrong, and where probabilities are clipped at 1e-7
@@ -168,7 +169,7 @@ def front_page(out, table):
     best = networks.loc[networks["chosen on"].idxmax()]
     report = networks.loc[networks["report"].idxmax()]
     shipped = card["PrivateTest"]
-    small = f"**kit-small**, which comes with the kit ({card['cost']['parameters']:,} parameters)"
+    small = f"**kit-small** as it comes with the kit ({card['cost']['parameters']:,} parameters)"
     printed = f"{report.name}, a report's network trained by the kit (its report has "
     printed += f"{100 * report.report:.1f}, on faces that also chose the network)"
     rows = {
@@ -188,7 +189,9 @@ def front_page(out, table):
 def _mean_over_seeds(card, table):
     """Return a sentence on the seeds of the network that is shipped, or "" where none is recorded."""
     mean = table.PrivateTest.get(card["recipe"], np.nan)
-    return f"The mean of kit-small's trainings is {100 * mean:.1f}. " if np.isfinite(mean) else ""
+    if not np.isfinite(mean):
+        return ""
+    return f"Trainings by kit-small's recipe, {card['recipe']}, have a mean of {100 * mean:.1f}. "
 
 
 def _in_hundred(share, low, high):

@@ -58,7 +58,7 @@ def _of_the_shipped_network(name="kit-small"):
     happy = faces.public_test.of("happy").images[0]
     for layer, what in (
         (_first_maps(model), "Shallow maps: the face can be recognised."),
-        ("last_conv", "Deep."),
+        ("last_conv", "Deep maps: the face can no longer be recognised."),
     ):
         maps = explain.feature_maps(model, happy, layer)
         figure = explain_plots.map_grid(maps, f"Feature maps of {layer}", source=faces.source)

@@ -150,8 +150,9 @@ def _pairs(records):
 def _without_disgust(plain, six):
     drop = recorded_drop(plain, six)
     points, low, high = (100 * drop.fair[key] for key in ("points", "low", "high"))
-    caption = f"of {100 * drop.reported:+.1f} points training without disgust made {points:+.1f} "
-    return "murphy-dropdisgust", f"{caption}({low:+.1f} to {high:+.1f})", studies.fair_comparison(drop)
+    caption = f"without disgust accuracy moves by {100 * drop.reported:+.1f} points as murphy counts it, "
+    caption += f"and by {points:+.1f} ({low:+.1f} to {high:+.1f}) when both answer the same questions"
+    return "murphy-dropdisgust", caption, studies.fair_comparison(drop)
 
 
 def of_murphy(records):

@@ -151,10 +151,10 @@ def run_name(folder):
 
 
 def lab_table(kept):
-    """Return a Markdown table of `keep_runs`' file: lowest and highest PublicTest accuracy over the seeds."""
+    """Return a Markdown table of `keep_runs`' file: lowest and highest accuracy over the seeds."""
     if not kept.exists():
         return "No run has been recorded yet."
-    lines = ["| lesson | run | seeds | PublicTest, lowest | highest |", "|---|---|---:|---:|---:|"]
+    lines = ["| lesson | run | seeds | lowest | highest |", "|---|---|---:|---:|---:|"]
     runs = [(_lesson(name), name, scores) for name, scores in read_json(kept).items()]
     for lesson, name, scores in sorted(runs):
         low, high = percent(min(scores.values())), percent(max(scores.values()))

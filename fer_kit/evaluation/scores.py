@@ -152,9 +152,9 @@ class Scores:
 def recorded_scores(run, usage=None):
     """Return the `Scores` that a finished `Run` was recorded with; no face is looked at again.
 
-    They are those on the faces that selected it, or on PrivateTest, with their twins, where `usage` says so.
-    A record holds no images: those of `scored` are black. Raises ValueError when PrivateTest was not scored,
-    and when the predictions are not those of the score in the record.
+    `usage` is None for the faces that selected it, PublicTest where no others were given, or "PrivateTest",
+    with their twins. A record holds no images: those of `scored` are black. Raises ValueError when the record
+    has no answers for `usage`, and when the predictions are not those of the score in the record.
     """
     stored = run.private_predictions if usage == "PrivateTest" else run.predictions
     if stored is None:
@@ -164,6 +164,8 @@ def recorded_scores(run, usage=None):
     black = np.broadcast_to(np.uint8(0), (len(labels), SIZE, SIZE))
     faces = FaceSet(black, labels, stored["usage"], names, stored["files"], run.source)
     of_usage = str(stored["usage"][0])
+    if usage not in (None, of_usage):
+        raise ValueError(f"{run.folder} was selected on {of_usage}; it keeps no answers for {usage}")
     about = {"leak": run.leak} if run.leak else {}
     scores = Scores(faces, stored["probabilities"], of_usage, stored.get("twins"), about=about)
     told = run.score(of_usage)
@@ -262,8 +264,8 @@ def compare(first, second):
         second: The `Scores` of the other.
 
     Returns:
-        (p, first_only, second_only): the probability of such a difference by chance, and how many faces
-        only the first or only the second model classified correctly.
+        (p, first_only, second_only): how probable a split at least this uneven would be if both models were
+        equally good, and how many faces only the first or only the second model classified correctly.
 
     Raises:
         ValueError: When they are not of the same faces.

@@ -92,7 +92,7 @@ def kit_small(x):
 
 
 def kit_compact(x):
-    """`kit_best` within an hour on two CPU cores: the wide maps are halved before they get expensive."""
+    """`kit_best` with half the multiply-accumulates: the wide maps are halved before they get expensive."""
     return _kit_vgg(pool(conv(x, 64)), (96, 192, 384))
 
 
