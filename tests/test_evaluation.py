@@ -339,6 +339,14 @@ def test_recorded_predictions_find_the_readers_own_images():
     assert with_images(scores, draw_sample(60)) is None
 
 
+def test_a_record_has_answers_for_the_faces_it_was_scored_on_alone():
+    run = recorded("kit-small")
+    assert recorded_scores(run, "PublicTest").accuracy == recorded_scores(run).accuracy
+    for usage in ("Training", "privatetest", ""):
+        with pytest.raises(ValueError, match=f"selected on PublicTest; it keeps no answers for {usage}"):
+            recorded_scores(run, usage)
+
+
 def test_recorded_predictions_belong_to_the_real_archive(real_archive):
     real = load_faces(real_archive)
     for name in ("murphy-finetune", "studies/balanced-light", "zhao-vgg-24-epochs"):

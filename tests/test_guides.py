@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import nbformat
 import pandas as pd
@@ -10,11 +11,12 @@ import pytest
 from house import NOTEBOOKS, ROOT, complain
 
 from fer_kit import check_hardware, evaluation
+from fer_kit.data.sample.people import draw_sample
 from fer_kit.evaluation.scores import recorded_scores
 from fer_kit.reports import REPORTED
 from fer_kit.runtime import devices
 from fer_kit.runtime.files import Written
-from fer_kit.studies import imbalance, tuning
+from fer_kit.studies import gap, imbalance, tuning
 from fer_kit.studies.reproduction import finished_runs
 from fer_kit.tools.run import Outcome, Setting
 from fer_kit.tools.times import hardware, read_times, write_times
@@ -22,7 +24,7 @@ from fer_kit.training.records import RECORDS, Run
 from maintain import guide as guide
 from maintain.__main__ import main as maintain_main
 from maintain.guide import answers_page, in_minutes, tables, with_tables, write_guide
-from maintain.methods import NAMES, keep_methods
+from maintain.methods import NAMES, keep_methods, keep_riddle
 
 GUIDE = (ROOT / "notebooks" / "INSTRUCTORS.md").read_text(encoding="utf-8")
 GLOSSARY = (ROOT / "notebooks" / "GLOSSARY.md").read_text(encoding="utf-8")
@@ -247,6 +249,28 @@ def test_the_methods_of_lesson_07_are_kept_by_seed(lab_runs, tmp_path):
     assert "disgust" in table and str(source).startswith("fer2013.zip")
     with pytest.raises(ValueError, match="nowhere holds no finished run of lesson 07's methods"):
         keep_methods([tmp_path / "nowhere"], tmp_path)
+
+
+def test_the_riddle_is_kept_by_seed(tmp_path, monkeypatch):
+    assert gap.recorded(tmp_path) is None
+    sample = draw_sample(700)
+    with pytest.raises(ValueError, match="give --data fer2013.zip, not built-in sample"):
+        keep_riddle(sample, tmp_path / "out", 0, tmp_path)
+    assert not (tmp_path / "out").exists()
+    asked = []
+
+    def study(network, faces, recipe, out, seed, epochs):
+        asked.append((network(6).output_shape, faces.names, out.parts[-3:]))
+        return pd.DataFrame({"gap": [seed, 0.25]}, pd.Index(["copies", "honest"], name="cause"))
+
+    monkeypatch.setattr(gap, "study_gap", study)
+    for seed in (2, 0, 2):
+        keep_riddle(replace(sample, source="fer2013.zip"), tmp_path / "out", seed, tmp_path)
+    assert asked[0][0] == (None, 6) and "disgust" not in asked[0][1]
+    assert asked[0][2] == ("07", "seed-2", "riddle")
+    table, source = gap.recorded(tmp_path)
+    assert table.seed.tolist() == [0, 0, 2, 2] and table.cause.tolist() == ["copies", "honest"] * 2
+    assert table.gap.tolist() == [0, 0.25, 2, 0.25] and str(source).startswith("fer2013.zip")
 
 
 def test_rooms_are_counted(repository):

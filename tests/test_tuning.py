@@ -28,6 +28,7 @@ from fer_kit.studies.tuning import space as tuning_space
 from fer_kit.training import learning_rate
 from fer_kit.training.recipes import RECIPES, Recipe
 from fer_kit.training.records import RECORDS
+from maintain.ship import keep_study
 
 optuna = pytest.importorskip("optuna")
 
@@ -157,6 +158,22 @@ def test_a_record_needs_no_optuna_and_reads_back(searched, tmp_path, monkeypatch
     pd.testing.assert_frame_equal(read, trials, rtol=1e-4)
     pd.testing.assert_frame_equal(read_curves, curves, rtol=1e-4)
     assert about["config"]["model"] == "toy" and about["provenance"]["versions"]["keras"]
+
+
+def test_a_study_is_kept_when_all_its_trials_have_ended(searched, tmp_path):
+    records = tmp_path / "records"
+    folder = keep_study(searched, "toys", records)
+    assert folder == records / "tuning/toys" and tuning.recorded("toys", records)[0].equals(
+        tuning.read_record(folder)[0]
+    )
+    with pytest.raises(FileExistsError, match="study.json"):
+        keep_study(searched, "toys", records)
+    keep_study(searched, "toys", records, overwrite=True)
+    copy = shutil.copytree(searched, tmp_path / "copy")
+    tuning.open_study(copy).ask()
+    with pytest.raises(ValueError, match="copy has trials that are still to end; resume the study first"):
+        keep_study(copy, "more", records)
+    assert not (records / "tuning/more").exists()
 
 
 def test_the_recorded_studies_open():
