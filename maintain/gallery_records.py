@@ -194,14 +194,18 @@ def _by_size(plain):
 
 def of_tuning(records):
     """Yield choudhari's and murphy's studies of hyper-parameters."""
-    for report_id, draw in (("choudhari-fig6", _choudhari), ("murphy-tuning", _murphy)):
-        study = read_record(records / "tuning" / report_id)
+    for report_id, name, draw in (
+        ("choudhari-fig6", "choudhari-fig6", _choudhari),
+        ("choudhari-fig6", "hundred-epochs", _epochs),
+        ("murphy-tuning", "murphy-tuning", _murphy),
+    ):
+        study = read_record(records / "tuning" / name)
         if study is None:
             continue
         trials, curves, about = study
         provenance = about["provenance"]
-        source = Source(provenance["dataset"]["source"], f"tuning/{report_id}", provenance["profile"])
-        made = _made_from(provenance, f"tuning/{report_id}")
+        source = Source(provenance["dataset"]["source"], f"tuning/{name}", provenance["profile"])
+        made = _made_from(provenance, f"tuning/{name}")
         faces = provenance["trained_on"]["faces"]
         epochs = about["config"]["recipe"]["epochs"]
         for figure, caption in draw(trials, curves, source):
@@ -214,6 +218,15 @@ def _choudhari(trials, curves, source):
     best = trials.loc[trials.accuracy.idxmax()]
     caption = f"Best: batch {best.batch_size:.0f}, learning rate {best.learning_rate:g}."
     yield tuning.table_of_two(trials, "batch_size", "learning_rate", title, source), caption
+
+
+def _epochs(trials, curves, source):
+    best = curves.loc[curves.groupby("learning_rate").val_accuracy.idxmax()]
+    words = [
+        f"{row.val_accuracy:.1%} in epoch {row.epoch} at {row.learning_rate:g}" for row in best.itertuples()
+    ]
+    title = "A run of many epochs contains those of fewer"
+    yield tuning.effect(curves, "learning_rate", title, source), f"Best: {', '.join(words)}."
 
 
 def _murphy(trials, curves, source):

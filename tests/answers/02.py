@@ -75,6 +75,17 @@ def strict_parse(text):
     return np.uint8(values).reshape(48, 48)
 
 
+# %% 02-1 wrong: the range before the length
+def strict_parse(text):
+    values = [int(value) for value in text.split()]
+    for value in values:
+        if not 0 <= value <= 255:
+            raise ValueError(f"{value} is not between 0 and 255")
+    if len(values) != 2304:
+        raise ValueError(f"{len(values)} pixels, not 2304")
+    return np.array(values, np.uint8).reshape(48, 48)
+
+
 # %% 02-1 right: in a loop, with a comma in the number
 def strict_parse(text):
     numbers = list(map(int, text.split()))

@@ -15,6 +15,24 @@ def erase(face, rng):
     return out
 
 
+# %% 03-1 wrong: the width is never 20
+def erase(face, rng):
+    face = face.copy()
+    height, width = rng.integers(8, 21), rng.integers(8, 20)
+    top, left = rng.integers(0, 49 - height), rng.integers(0, 49 - width)
+    face[top : top + height, left : left + width] = 128
+    return face
+
+
+# %% 03-1 wrong: a picture of floats
+def erase(face, rng):
+    face = face.astype(float)
+    height, width = rng.integers(8, 21, 2)
+    top, left = rng.integers(0, 49 - height), rng.integers(0, 49 - width)
+    face[top : top + height, left : left + width] = 128
+    return face
+
+
 # %% 03-1 wrong: squares only
 def erase(face, rng):
     out, side = face.copy(), rng.integers(8, 21)

@@ -49,6 +49,9 @@ wrong_front = keras.Model(inputs, layers.Rescaling(0.5, 0.5)(front(inputs)))
 grey = keras.Input((48, 48, 1))
 larger = layers.Resizing(size, size)(grey)
 wrong_front = keras.Model(grey, layers.Rescaling(1 / 255)(layers.Concatenate()([larger, larger, larger])))
+# %% 06-2 right: resized before it is rescaled
+x = layers.Resizing(size, size)(layers.Concatenate()([inputs] * 3))
+wrong_front = keras.Model(inputs, layers.Rescaling(1 / 255)(x))
 # %% 06-3 wrong: the number of layers
 learning_parameters = lambda count: count
 # %% 06-3 wrong: batch normalisation counted

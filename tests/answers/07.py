@@ -42,6 +42,13 @@ def best_pair(scores):
     return [names[label] for label in best]
 
 
+# %% 07-1 wrong: the best one, then the best beside it
+def best_pair(scores):
+    first = max(names, key=lambda name: drop_emotion.without(scores, name).accuracy)
+    rest = [name for name in names if name != first]
+    return first, max(rest, key=lambda name: drop_emotion.without(scores, first, name).accuracy)
+
+
 # %% 07-1 right: in loops, a list
 def best_pair(scores):
     best, accuracy = None, 0
@@ -104,6 +111,12 @@ held = np.isin(groups, np.unique(groups)[::10])
 # %% 07-3 wrong: rows in place of a mask
 groups = data.originals(copies)
 held = np.flatnonzero(np.isin(groups, np.unique(groups)[::5]))
+# %% 07-3 wrong: a quarter
+groups = data.originals(copies)
+held = np.isin(groups, np.unique(groups)[::4])
+# %% 07-3 wrong: a seventh
+groups = data.originals(copies)
+held = np.isin(groups, np.unique(groups)[::7])
 # %% 07-3 right: by scikit-learn
 from sklearn.model_selection import GroupShuffleSplit
 

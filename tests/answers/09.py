@@ -64,6 +64,10 @@ needed = round(4 * 0.6 * 0.4 / 0.05**2)
 needed = int(1.96**2 * 0.6 * 0.4 / 0.05**2)
 
 
+# %% 09-2 right: cut, with the error of floats
+needed = int(4 * 0.6 * 0.4 / 0.05**2)
+
+
 # %% 09-3 wrong: multiplying
 def softened(probabilities, temperature):
     warm = np.exp(np.log(np.maximum(probabilities, 1e-12)) * temperature)
@@ -143,6 +147,24 @@ losses = [
     -np.log(softened(public.predictions, t)[range(public.faces), public.scored.labels]).mean() for t in grid
 ]
 temperature = grid[np.argmin(losses)]
+
+
+# %% 09-3 right: an array of one
+from scipy.optimize import minimize
+
+
+def softened(probabilities, temperature):
+    warm = (probabilities + 1e-12) ** (1 / np.squeeze(temperature))
+    return warm / warm.sum(axis=1, keepdims=True)
+
+
+public = candidates[chosen]
+rows = np.arange(public.faces)
+temperature = minimize(
+    lambda t: -np.log(softened(public.predictions, t)[rows, public.scored.labels]).mean(),
+    1.0,
+    bounds=[(0.3, 4)],
+).x
 
 
 # %% 09-3 right: by SciPy

@@ -90,6 +90,13 @@ mirror_svm.fit(train.images[:, :, ::-1], train.labels)
 both = np.concatenate([train.images, train.images[:, ::-1]])
 mirror_svm = make_pipeline(classical.Hog(), StandardScaler(), LinearSVC(C=1e-4, **quickly))
 mirror_svm.fit(both, np.tile(train.labels, 2))
+# %% 11-3 wrong: another HOG
+from sklearn.base import clone
+
+from fer_kit.studies import classical
+
+both, labels = np.concatenate([train.images, train.images[:, :, ::-1]]), np.tile(train.labels, 2)
+mirror_svm = clone(svm).set_params(**{svm.steps[0][0]: classical.Hog(cell=6)}).fit(both, labels)
 # %% 11-3 wrong: every face twice
 mirror_svm = make_pipeline(classical.Hog(), StandardScaler(), LinearSVC(C=1e-4, **quickly))
 mirror_svm.fit(np.concatenate([train.images] * 2), np.tile(train.labels, 2))

@@ -115,6 +115,18 @@ def pixelate(frame, results):
     return frame
 
 
+# %% 13-2 wrong: not to the rim of the frame
+def pixelate(frame, results):
+    hidden = frame.copy()
+    for x, y, width, height in (result.box for result in results):
+        height, width = min(height, len(frame) - 1 - y), min(width, frame.shape[1] - 1 - x)
+        for top in range(y, y + height, 16):
+            for left in range(x, x + width, 16):
+                bottom, right = min(top + 16, y + height), min(left + 16, x + width)
+                hidden[top:bottom, left:right] = frame[(top + bottom) // 2, (left + right) // 2]
+    return hidden
+
+
 # %% 13-2 wrong: squares of the frame
 def pixelate(frame, results):
     small = frame[8::16, 8::16].repeat(16, axis=0).repeat(16, axis=1)[: frame.shape[0], : frame.shape[1]]
@@ -167,6 +179,15 @@ changes = lambda rows: len(rows) - rows.face.nunique()
 def changes(rows):
     one = rows[rows.face == rows.face.iloc[0]]
     return int((one.emotion != one.emotion.shift()).sum()) - 1
+
+
+# %% 13-3 wrong: faces are numbered from 0
+def changes(rows):
+    count = 0
+    for face in range(rows.face.nunique()):
+        seen = rows[rows.face == face].emotion
+        count += int((seen != seen.shift()).sum() - 1) if len(seen) else 0
+    return count
 
 
 # %% 13-3 right: remembered

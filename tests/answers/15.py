@@ -51,6 +51,8 @@ needed = (np.sqrt(0.588 * 0.412) + np.sqrt(0.6 * 0.4)) ** 2 * (2 / 0.012) ** 2
 needed = evaluation.faces_needed(0.006, 0.6)
 # %% 15-3 wrong: both test sets together
 needed = 2 * (0.588 * 0.412 + 0.6 * 0.4) * (2 / 0.012) ** 2
+# %% 15-3 wrong: both shares one half
+needed = 0.5 * (1.96 / 0.012) ** 2
 # %% 15-3 right: 1.96
 needed = round((0.588 * 0.412 + 0.6 * 0.4) * (1.96 / 0.012) ** 2)
 # %% 15-3 right: a loop

@@ -39,6 +39,11 @@ def mean_over_people(who, right):
     return sum(shares) / len(shares)
 
 
+# %% 16-1 right: rounded
+def mean_over_people(who, right):
+    return round(float(pd.Series(right).groupby(np.asarray(who)).mean().mean()), 3)
+
+
 # %% 16-1 right: weights
 def mean_over_people(who, right):
     _, place, counts = np.unique(who, return_inverse=True, return_counts=True)
@@ -141,6 +146,12 @@ def without_each(who, right):
     table = pd.Series(right).groupby(np.asarray(who)).agg(["sum", "count"])
     rest = table.sum() - table
     return (rest["sum"] / rest["count"]).to_dict()
+
+
+# %% 16-3 right: rounded
+def without_each(who, right):
+    who, right = np.asarray(who), np.asarray(right)
+    return {str(name): round(float(right[who != name].mean()), 2) for name in np.unique(who)}
 
 
 # %% 16-3 right: a loop

@@ -88,6 +88,13 @@ def shared(one, other):
     return 2 * len(first & second) / (len(first) + len(second))
 
 
+# %% 17-2 wrong: a zero in the other one counts
+def shared(one, other):
+    first = {unit for unit in one if one[unit] > 0}
+    both = [unit for unit in first if unit in other]
+    return len(both) / len(first | {unit for unit in other if other[unit] > 0})
+
+
 # %% 17-2 wrong: strengths must agree
 def shared(one, other):
     same = [unit for unit in one if one[unit] and other.get(unit) == one[unit]]
@@ -132,6 +139,10 @@ def least(emotion, enough):
 # %% 17-3 wrong: weaker units
 def least(emotion, enough):
     return {unit: 0.9 for unit in {"happy": [12], "surprise": [2, 5]}[emotion]}
+
+
+# %% 17-3 wrong: from a table
+least = lambda emotion, enough: {"happy": {12: 1}, "surprise": {2: 1, 5: 1}}.get(emotion)
 
 
 # %% 17-3 wrong: always the smile

@@ -56,6 +56,13 @@ def doubt(votes):
     return entropy(votes, base=len(votes))
 
 
+# %% 18-1 right: three digits
+def doubt(counts):
+    shares = np.asarray(counts) / np.sum(counts)
+    some = shares[shares > 0]
+    return round(float(-(some * np.log(some)).sum() / np.log(len(shares))), 3)
+
+
 # %% 18-1 right: a loop
 def doubt(votes):
     total, bits = sum(votes), 0
@@ -84,6 +91,14 @@ def same_winner(votes, n, rng):
         rng.choice(np.repeat(np.arange(len(votes)), votes), n, replace=False), minlength=len(votes)
     )
     return drawn.argmax() == np.argmax(votes)
+
+
+# %% 18-2 wrong: more than half of the draws
+def same_winner(counts, n, rng):
+    votes = np.bincount(
+        rng.choice(np.repeat(np.arange(len(counts)), counts), n, replace=False), minlength=len(counts)
+    )
+    return votes[counts.argmax()] > n / 2
 
 
 # %% 18-2 wrong: always
@@ -146,6 +161,14 @@ def ceiling(labels, targets):
     hits = [int(np.argmax(row) == label) for row, label in zip(targets, labels)]
     own = [float(row[label]) for row, label in zip(targets, labels)]
     return [sum(hits) / len(hits), sum(own) / len(own)]
+
+
+# %% 18-3 right: three digits
+def ceiling(labels, shares):
+    rows = np.arange(len(labels))
+    return round(float((shares.argmax(axis=1) == labels).mean()), 3), round(
+        float(shares[rows, labels].mean()), 3
+    )
 
 
 # %% 18-3 right: one-hot labels
