@@ -42,7 +42,7 @@ def draw_all(records) -> Iterator[Drawn]:
     parts = [facts(), _of_the_shipped_network(), _of_runs(records)]
     parts += [gallery_records.of_classical(records), gallery_records.of_tuning(records)]
     parts += [gallery_records.of_studies(records), gallery_records.of_murphy(records)]
-    parts += [_of_detectors(), _of_tracking(records), _overview(records)]
+    parts += [gallery_records.of_riddle(records), _of_detectors(), _of_tracking(records), _overview(records)]
     for part in parts:
         for drawn in part:
             yield Drawn(*drawn)

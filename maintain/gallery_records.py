@@ -5,6 +5,7 @@ import numpy as np
 from fer_kit.plots import classical, results, studies, tuning
 from fer_kit.runtime.files import read_json
 from fer_kit.runtime.settings import Source
+from fer_kit.studies import gap
 from fer_kit.studies.classical import BASELINES
 from fer_kit.studies.classical import table as baselines_in
 from fer_kit.studies.common import PLAIN
@@ -145,6 +146,20 @@ def _pairs(records):
             figure = studies.compare_histories(histories, f"{network}, PublicTest", run.source)
             made = _made_from(run.provenance, run.folder.name)
             yield report_id, f"{network}, best epoch: {best}.", figure, made
+
+
+def of_riddle(records):
+    """Yield what each mistake of lesson 07 makes of validation and test, over the seeds."""
+    kept = gap.recorded(records)
+    if kept:
+        table, source = kept
+        means = table.groupby("cause", sort=False).mean()
+        seeds = sorted(set(table.seed.tolist()))
+        figure = studies.gap_bars(means, gap.REPORTED_GAP, f"Mean of {len(seeds)} seeds", source)
+        copies, wanted = 100 * means.gap["augment, then split"], 100 * gap.REPORTED_GAP
+        caption = f"Mistakes made on purpose: copies on both sides open {copies:.1f} of {wanted:.1f} points."
+        made = {"record": gap.RECORD, "dataset": {"source": source.dataset}, "seeds": seeds, "profile": "lab"}
+        yield "murphy-dropdisgust", caption, figure, made
 
 
 def _without_disgust(plain, six):
