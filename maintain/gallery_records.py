@@ -156,7 +156,8 @@ def of_riddle(records):
         means = table.groupby("cause", sort=False).mean()
         seeds = sorted(set(table.seed.tolist()))
         figure = studies.gap_bars(means, gap.REPORTED_GAP, f"Mean of {len(seeds)} seeds", source)
-        copies, wanted = 100 * means.gap["augment, then split"], 100 * gap.REPORTED_GAP
+        copies = 100 * means.gap["augment, then split"]
+        wanted = 100 * gap.REPORTED_GAP
         caption = f"Mistakes made on purpose: copies on both sides open {copies:.1f} of {wanted:.1f} points."
         made = {"record": gap.RECORD, "dataset": {"source": source.dataset}, "seeds": seeds, "profile": "lab"}
         yield "murphy-dropdisgust", caption, figure, made

@@ -177,7 +177,7 @@ def test_a_study_is_kept_when_all_its_trials_have_ended(searched, tmp_path):
 
 
 def test_the_recorded_studies_open():
-    for name, count in (("choudhari-fig6", 20), ("murphy-tuning", 18), ("search", 21)):
+    for name, count in (("choudhari-fig6", 20), ("murphy-tuning", 18), ("search", 21), ("hundred-epochs", 2)):
         trials, curves, about = tuning.read_record(RECORDS / "tuning" / name)
         assert len(trials) == count and set(curves.trial) <= set(trials.index)
         assert set(about["config"]["space"]) <= set(trials.columns)
