@@ -241,7 +241,7 @@ def _epochs(trials, curves, source):
     words = [
         f"{row.val_accuracy:.1%} in epoch {row.epoch} at {row.learning_rate:g}" for row in best.itertuples()
     ]
-    title = "A run of many epochs contains those of fewer"
+    title = "One hundred epochs"
     yield tuning.effect(curves, "learning_rate", title, source), f"Best: {', '.join(words)}."
 
 
