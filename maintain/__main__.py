@@ -24,7 +24,7 @@ def keep(options):
     from maintain.ship import keep as keep_run
     from maintain.ship import keep_study
 
-    if (Path(options.run) / "study.db").exists():
+    if any(Path(options.run).glob("trial-*")):
         print(keep_study(options.run, options.name, overwrite=options.overwrite))
     else:
         print(keep_run(Run.open(options.run), options.name, overwrite=options.overwrite).folder)

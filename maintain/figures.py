@@ -38,8 +38,8 @@ the epoch (PublicTest). *PrivateTest* is scored once, at the end, with one view 
 reports' networks learned from those twins, as published ones do, the kit's own (kit-...) did not.
 *Calibration error* is how far confidence and accuracy lie apart. Several seeds are averaged, and so are
 their intervals.
-One score has a standard error of about 0.8 points, the difference of two about 1.1. Whether two networks
-differ on the same faces the paired test of lesson 09 says. A dash: not measured, or under *twin-free* not
+One score has a standard error of about 0.8 points, the difference of two about 1.1. For two networks on
+the same faces use the paired test of lesson 09. A dash: not measured, or under *twin-free* not
 comparable, because twins were looked for in more faces than the network learned from.
 *kit-vote* is the mean answer of the kit's own networks, the strongest two or more, as many as score
 best on PublicTest.
@@ -55,7 +55,7 @@ augmented.
 PROTOCOLS = """## Strict, in ten views, and as published
 
 PrivateTest, of one seed each. *Strict*: without the twins of test faces in Training, one view of each face.
-*Ten views*: the same network (of those that come with the kit the shipped file), its answers averaged over
+*Ten views*: the same network (where it comes with the kit, the shipped file), its answers averaged over
 each face shifted and mirrored (`evaluate --augment ten-crop`); it was scored once more for this.
 *Published*: as many papers do, the twins kept in Training (`train --keep-twins`) and ten views. A dash:
 not measured. Only numbers of one column may be compared, and kit-transfer knew ImageNet's pictures. The
@@ -67,7 +67,7 @@ DIARY = """## Notes on the kit's own records
 - **How averaged weights are scored.** `ema` averages weights, and the average needs batch statistics of
   its own. `kit-best`, its second seed and the taught networks of 120 epochs and more are scored with
   statistics of unchanged faces, the kit's other networks with those of augmented faces and with
-  dropout. Do not compare a row of one kind with one of the other: they do not tell whether *light* or
+  dropout. Rows of the two kinds cannot be compared, so this table does not tell whether *light* or
   *strong* augmentation is better.
 - **A network that never learned.** `studies/vgg-never-learned` is zhao's VGG by zhao's recipe on a GPU
   with JAX: from the first epoch on it gives all faces one emotion. Two steps of Adam had made its dense
@@ -191,7 +191,8 @@ def _mean_over_seeds(card, table):
     mean = table.PrivateTest.get(card["recipe"], np.nan)
     if not np.isfinite(mean):
         return ""
-    return f"Trainings by kit-small's recipe, {card['recipe']}, have a mean of {100 * mean:.1f}. "
+    shipped = f"kit-small as it comes with the kit is one training by the recipe {card['recipe']}"
+    return f"{shipped}; the mean of its recorded trainings is {100 * mean:.1f}. "
 
 
 def _in_hundred(share, low, high):

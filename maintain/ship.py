@@ -176,11 +176,13 @@ def keep(run, name, records=RECORDS, overwrite=False):
 def keep_study(out, name, records=RECORDS, overwrite=False):
     """Write the study in the folder `out`, without models, among the records of tuning; return the Path.
 
-    Raises ValueError while a trial is still to end, and FileExistsError for a name that is there, unless
-    `overwrite`.
+    Raises ValueError while a trial is still to end, when one saw PrivateTest or when none has finished an
+    epoch, and FileExistsError for a name that is there, unless `overwrite`.
     """
     if tuning.table(out).state.isin(["running", "queued"]).any():
         raise ValueError(f"{out} has trials that are still to end; resume the study first")
+    for path in Path(out).glob("trial-*/provenance.json"):
+        _refuse_leak(Run(path.parent))
     check_free(records / "tuning" / name / "study.json", overwrite)
     tuning.write_record(out, records / "tuning" / name)
     return records / "tuning" / name
@@ -222,6 +224,10 @@ def _refuse(run):
     """Raise ValueError for a run that is damaged, or that saw PrivateTest before it was scored there."""
     if problems := run.damaged():
         raise ValueError(problems[0])
+    _refuse_leak(run)
+
+
+def _refuse_leak(run):
     if run.leak:
         raise ValueError(
             f"{run.folder} {run.leak}: its scores are no test scores, so it is not kept or shipped"

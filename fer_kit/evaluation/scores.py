@@ -152,9 +152,10 @@ class Scores:
 def recorded_scores(run, usage=None):
     """Return the `Scores` that a finished `Run` was recorded with; no face is looked at again.
 
-    `usage` is None for the faces that selected it, PublicTest where no others were given, or "PrivateTest",
-    with their twins. A record holds no images: those of `scored` are black. Raises ValueError when the record
-    has no answers for `usage`, and when the predictions are not those of the score in the record.
+    `usage` is "PrivateTest", of whose faces the twins are known, or None for those that selected the run;
+    their own name, mostly "PublicTest", means the same. A record holds no images: those of `scored` are
+    black. Raises ValueError when the record has no answers for `usage`, and when the predictions are not
+    those of the score in the record.
     """
     stored = run.private_predictions if usage == "PrivateTest" else run.predictions
     if stored is None:

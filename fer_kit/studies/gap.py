@@ -173,8 +173,8 @@ def in_folder_order(faces):
 def recorded(records=RECORDS):
     """Return (DataFrame, `Source`) of the causes from several seeds that the kit comes with, or None.
 
-    `memorises` in `lab`, selected on a fifth of Training and tested on PublicTest: a row for each cause and
-    seed, its columns `cause`, `seed` and those of `study_gap`.
+    `memorises` after 40 epochs on 1,500 Training faces without disgust, tested on PublicTest: a row for each
+    cause and seed, its columns `cause`, `seed` and those of `study_gap`.
     """
     path = Path(records) / RECORD
     if not path.exists():
