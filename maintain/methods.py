@@ -34,7 +34,8 @@ def train_methods(faces, out, seed):
 def keep_riddle(faces, out, seed, records=RECORDS):
     """Make every mistake of lesson 07's last study with a seed; keep the table.
 
-    Rows of this seed in the record are replaced. Returns the record's Path. Raises ValueError for faces that are not FER-2013's.
+    Rows of this seed in the record are replaced. Returns the record's Path. Raises ValueError for faces that
+    are not FER-2013's.
     """
     faces = faces_of_lab(faces)
     some = faces.training.sample(1500).join(faces.public_test).drop("disgust")

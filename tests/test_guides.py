@@ -138,9 +138,7 @@ def test_what_lesson_15_says_of_twins_is_what_its_cells_compute():
     exec(next(source for source in sources if "saw the twins" in source), space)
     means = space["by_twins"].groupby("training").difference.mean()
     memory = means["saw the twins"] - means["did not"]
-    said = (
-        f"about {means['saw the twins']:.0f} and {means['did not']:.0f} points, so about {memory:.0f} points"
-    )
+    said = f"{means['saw the twins']:.1f} and {means['did not']:.1f} points, so about {memory:.0f} points"
     assert any(said in " ".join(source.split()) for source in sources), said
 
 
