@@ -6,7 +6,7 @@ import pandas as pd
 
 from fer_kit.evaluation.scores import recorded_scores
 from fer_kit.runtime import settings
-from fer_kit.runtime.files import replacing
+from fer_kit.runtime.files import write_csv
 from fer_kit.studies import gap, imbalance
 from fer_kit.studies.common import PLAIN
 from fer_kit.training.records import RECORDS, Run
@@ -32,26 +32,21 @@ def train_methods(faces, out, seed):
 
 
 def keep_riddle(faces, out, seed, records=RECORDS):
-    """Make every mistake of lesson 07's last study with a seed; keep the table.
+    """Make every mistake of lesson 07's last study with a seed, below the Path `out`; keep the table.
 
     Rows of this seed in the record are replaced. Returns the record's Path. Raises ValueError for faces that
     are not FER-2013's.
     """
     faces = faces_of_lab(faces)
     some = faces.training.sample(1500).join(faces.public_test).drop("disgust")
-    folder = Path(out) / "07" / f"seed-{seed}" / "riddle"
-    causes = gap.study_gap(gap.memorises, some, "zhao", folder, seed=seed, epochs=40)
-    causes = causes.reset_index()
+    folder = out / "07" / f"seed-{seed}" / "riddle"
+    causes = gap.study_gap(gap.memorises, some, "zhao", folder, seed=seed, epochs=40).reset_index()
     causes.insert(1, "seed", seed)
     before = gap.recorded(records)
     if before:
         causes = pd.concat([before[0][before[0].seed != seed], causes]).sort_values("seed", kind="stable")
-    return _write(Path(records) / gap.RECORD, causes)
-
-
-def _write(path, table):
-    with replacing(path) as file:
-        file.write(table.round(4).to_csv(index=False).encode())
+    path = Path(records) / gap.RECORD
+    write_csv(path, causes.round(4), index=False)
     return path
 
 
@@ -80,4 +75,6 @@ def keep_methods(folders, records=RECORDS):
     if not seeds:
         raise ValueError(f"{where} holds no seed with all methods of lesson 07, run in `lab` on fer2013.zip")
     table = pd.DataFrame([rows[name, seed] for name in NAMES.values() for seed in seeds])
-    return _write(Path(records) / imbalance.RECORD, table)
+    path = Path(records) / imbalance.RECORD
+    write_csv(path, table.round(4), index=False)
+    return path

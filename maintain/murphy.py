@@ -13,7 +13,7 @@ from fer_kit.data.augment import augment_disgust, augment_face
 from fer_kit.data.balancing import with_copies
 from fer_kit.evaluation import evaluate
 from fer_kit.models import load_backbone
-from fer_kit.runtime.files import replacing
+from fer_kit.runtime.files import write_csv
 from fer_kit.studies.data_size import take_sizes
 from fer_kit.studies.drop_emotion import recorded_drop
 from fer_kit.studies.imbalance import treat
@@ -96,8 +96,7 @@ def keep_heads(folders, records=RECORDS):
                 )
             rows[key] = _head_row(name, run, runs["murphy-base"])
     path = records / BY_SEED
-    with replacing(path) as file:
-        file.write(pd.DataFrame(rows.values()).round(5).to_csv(index=False).encode())
+    write_csv(path, pd.DataFrame(rows.values()).round(5), index=False)
     return path
 
 

@@ -156,6 +156,12 @@ def write_json(path, data):
         file.write((json.dumps(data, indent=2) + "\n").encode())
 
 
+def write_csv(path, table, **options):
+    """Write a DataFrame as CSV, all or nothing; `options` are those of its `to_csv`."""
+    with replacing(path) as file:
+        file.write(table.to_csv(**options).encode())
+
+
 def write_sealed(path, data):
     """Write a dict as JSON with its checksum, all or nothing."""
     plain = json.loads(json.dumps(data))

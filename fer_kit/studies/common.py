@@ -11,9 +11,10 @@ returns a fresh Keras model, uint8 (B, 48, 48, 1) to probabilities: `lambda emot
 from pathlib import Path
 
 import keras
+import pandas as pd
 
 from fer_kit.runtime.seeds import seeded
-from fer_kit.runtime.settings import choose_seed
+from fer_kit.runtime.settings import Source, choose_seed
 from fer_kit.training.loop import fit
 
 PLAIN = "plain"
@@ -39,3 +40,14 @@ def train(network, faces, recipe, folder, seed=None, **options):
     if not run.finished:
         raise RuntimeError(f"{folder} is not finished; the same call resumes it")
     return run
+
+
+def recorded_in_lab(name, records):
+    """Return (DataFrame, `Source`) of a study that was run in `lab` on FER-2013 with several seeds, or None.
+
+    `name` is that of its table among `records`.
+    """
+    path = Path(records) / name
+    if not path.exists():
+        return None
+    return pd.read_csv(path), Source("fer2013.zip", name, "lab")

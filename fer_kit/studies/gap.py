@@ -15,8 +15,8 @@ from scipy.stats import norm
 
 from fer_kit.data.balancing import multiply, originals
 from fer_kit.models.layers import takes_floats
-from fer_kit.runtime import settings
-from fer_kit.studies.common import train
+from fer_kit.runtime.settings import choose_seed
+from fer_kit.studies.common import recorded_in_lab, train
 from fer_kit.training.recipes import find_recipe
 from fer_kit.training.records import RECORDS
 
@@ -109,7 +109,7 @@ def study_gap(network, faces, recipe, out, times=10, seed=None, **options):
     recipe = replace(find_recipe(recipe), early_stopping=None)
     if recipe.schedule == "plateau":
         recipe = replace(recipe, schedule="constant")
-    seed = settings.choose_seed(seed)
+    seed = choose_seed(seed)
     right_way = split_then_augment(faces.training, times, seed)
     wrong_way = augment_then_split(faces.training, times, seed)
     test = faces.public_test
@@ -176,7 +176,4 @@ def recorded(records=RECORDS):
     `memorises` after 40 epochs on 1,500 Training faces without disgust, tested on PublicTest: a row for each
     cause and seed, its columns `cause`, `seed` and those of `study_gap`.
     """
-    path = Path(records) / RECORD
-    if not path.exists():
-        return None
-    return pd.read_csv(path), settings.Source("fer2013.zip", RECORD, "lab")
+    return recorded_in_lab(RECORD, records)

@@ -15,7 +15,7 @@ from fer_kit.data.balancing import multiply
 from fer_kit.evaluation.scores import compare
 from fer_kit.evaluation.scoring import evaluate
 from fer_kit.runtime import settings
-from fer_kit.studies.common import PLAIN, train
+from fer_kit.studies.common import PLAIN, recorded_in_lab, train
 from fer_kit.training.recipes import find_recipe
 from fer_kit.training.records import RECORDS
 
@@ -120,7 +120,4 @@ def recorded(records=RECORDS):
     The kit's `kit-quick` in `lab`, selected and scored on PublicTest: a row for each method and seed, its
     columns `method`, `seed`, `images` and those of `compare_methods` that are shares.
     """
-    path = Path(records) / RECORD
-    if not path.exists():
-        return None
-    return pd.read_csv(path), settings.Source("fer2013.zip", RECORD, "lab")
+    return recorded_in_lab(RECORD, records)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from fer_kit.runtime import settings
-from fer_kit.runtime.files import read_json, replacing, write_json
+from fer_kit.runtime.files import read_json, write_csv, write_json
 from fer_kit.training.parts import COLUMNS, read_history
 from fer_kit.training.records import RECORDS, Run
 
@@ -201,8 +201,7 @@ def write_record(out, folder):
     config = open_study(out).user_attrs["config"]
     first = Run(Path(out) / f"trial-{epochs.trial[0]:04}").provenance
     for name, frame in (("trials.csv", trials), ("curves.csv", epochs.set_index("trial"))):
-        with replacing(Path(folder) / name) as file:
-            file.write(frame.to_csv(float_format="%.6g").encode())
+        write_csv(Path(folder) / name, frame, float_format="%.6g")
     write_json(Path(folder) / "study.json", {"config": config, "provenance": first})
 
 
