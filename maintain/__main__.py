@@ -37,7 +37,7 @@ def figures(options):
     Trains and scores nothing. A picture that was made of the same and looks the same is left alone.
     """
     start_keras()
-    from maintain.figures import figures as draw
+    from maintain.gallery.page import figures as draw
 
     os.environ["FER_PROFILE"] = "full"  # stands on every figure, whatever is set where it is drawn
     print(f"{draw(options.out, overwrite=options.overwrite)} figures in {options.out}")

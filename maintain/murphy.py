@@ -14,6 +14,7 @@ from fer_kit.data.balancing import with_copies
 from fer_kit.evaluation import evaluate
 from fer_kit.models import load_backbone
 from fer_kit.runtime.files import write_csv
+from fer_kit.studies.common import go_on
 from fer_kit.studies.data_size import take_sizes
 from fer_kit.studies.drop_emotion import recorded_drop
 from fer_kit.studies.imbalance import treat
@@ -54,13 +55,13 @@ def murphy(faces, out):
     own_protocol(backbone, faces, out / "split")
     small = load_backbone(BACKBONE, TUNED, "package")
     base = train_head(small, faces, out / f"murphy-base-{TUNED}")
-    evaluate(base, faces, "PrivateTest")
+    _score(base, faces)
     for name, change in {"mild-copies": augment_face, "strong-copies": augment_disgust}.items():
         run = train_head(small, with_copies(faces, 1, change=change), out / f"{name}-{TUNED}")
-        evaluate(run, faces, "PrivateTest")
+        _score(run, faces)
     for name, recipe in tunings().items():
         run = fine_tune(base, faces, out / name, recipe=recipe)
-        evaluate(run, faces, "PrivateTest")
+        _score(run, faces)
     kit_transfer(faces, out)
 
 
@@ -69,8 +70,12 @@ def train_heads(faces, out, seed=None):
     backbone = load_backbone(BACKBONE, FROZEN, "package")
     for name, shown, options in heads(faces):
         run = train_head(backbone, shown, Path(out) / name, seed=seed, **options)
-        evaluate(run, shown, "PrivateTest")
+        _score(run, shown)
     return backbone
+
+
+def _score(run, faces):
+    evaluate(go_on(run), faces, "PrivateTest")
 
 
 def keep_heads(folders, records=RECORDS):
@@ -132,17 +137,17 @@ def own_protocol(backbone, faces, out):
     """Train on four fifths of Training, select on the last one, test on both test sets, as murphy did."""
     rest, held = faces.training.split(0.2)
     run = train_head(backbone, rest, out, validation=held)
-    return evaluate(run, faces[faces.usage != "Training"], "all", twins_from=rest)
+    return evaluate(go_on(run), faces[faces.usage != "Training"], "all", twins_from=rest)
 
 
 def kit_transfer(faces, out):
     """Train all layers of the backbone by the kit's own recipe, from a head at the same size."""
     backbone = load_backbone(BACKBONE, WHOLE, "package")
     layers = len(backbone.network.layers)
-    base = train_head(backbone, faces, out / f"murphy-base-{WHOLE}")
+    base = go_on(train_head(backbone, faces, out / f"murphy-base-{WHOLE}"))
     options = {"dropout": 0.3, "normalisation": True}
     run = fine_tune(base, faces, out / "kit-transfer", layers, "kit-transfer", **options)
-    evaluate(run, faces, "PrivateTest")
+    _score(run, faces)
 
 
 def tunings():

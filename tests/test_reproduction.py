@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import maintain.figures as drawing
+import maintain.gallery.page as drawing
 from fer_kit.data.emotions import EMOTIONS
+from fer_kit.models.backbones import load_backbone
 from fer_kit.runtime.files import write_json
 from fer_kit.studies import reproduction
 from fer_kit.studies.reproduction import (
@@ -21,12 +22,13 @@ from fer_kit.studies.reproduction import (
     result_table,
     runs_of,
 )
+from fer_kit.training import callbacks
 from fer_kit.training.records import RECORDS, Run
 from maintain import murphy
 from maintain.animation import animation
-from maintain.figures import figures, result_rows
-from maintain.gallery import Drawn
-from maintain.gallery_records import of_classical, of_murphy, of_tuning
+from maintain.gallery.drawing import Drawn
+from maintain.gallery.from_records import of_classical, of_murphy, of_tuning
+from maintain.gallery.page import figures, result_rows
 from maintain.tracking import keep_speed
 
 TWINS = 703
@@ -285,6 +287,20 @@ def test_the_heads_are_those_that_are_trained(faces):
     """The small sample has not the faces for a size of 750."""
     trained = [name for name in murphy.HEADS if "per-emotion" not in name]
     assert [name for name, *_ in murphy.heads(faces)] == trained
+
+
+def test_an_interrupted_head_is_not_scored_and_stops_the_others(faces, tmp_path, monkeypatch):
+    def interrupted(watch, epoch, logs=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("FER_CACHE", str(tmp_path / "cache"))
+    small = load_backbone("MobileNet", 32, weights=None, precision="float32", alpha=0.25, seed=0)
+    monkeypatch.setattr(murphy, "load_backbone", lambda *_: small)
+    monkeypatch.setattr(callbacks.Watch, "on_epoch_begin", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="murphy-base is not finished"):
+        murphy.train_heads(faces, tmp_path)
+    assert Run.open(tmp_path / "murphy-base").score("PrivateTest") is None
+    assert not (tmp_path / "class-weights").exists()
 
 
 def test_the_pipelines_speed_is_kept_with_its_hardware(tmp_path):

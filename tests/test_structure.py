@@ -19,7 +19,7 @@ from fer_kit.training.recipes import RECIPES
 
 KIT = ROOT / "fer_kit"
 MODULES = sorted(KIT.rglob("*.py"))
-MAINTAINERS = sorted((ROOT / "maintain").glob("*.py"))
+MAINTAINERS = sorted((ROOT / "maintain").rglob("*.py"))
 TEXTS = [
     *sorted(path for path in ROOT.glob("*") if path.suffix in {".md", ".toml", ".txt", ".yml", ".py"}),
     *[

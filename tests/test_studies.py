@@ -20,7 +20,7 @@ from fer_kit.tools.cli import main
 from fer_kit.training import callbacks
 from fer_kit.training.recipes import Recipe
 from fer_kit.training.records import Run
-from maintain.gallery_records import of_studies
+from maintain.gallery.from_records import of_studies
 
 QUICK = Recipe("quick", "these tests", epochs=1, batch_size=64)
 
@@ -72,7 +72,7 @@ def test_an_interrupted_study_stops_and_goes_on(few, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(callbacks.Watch, "on_epoch_begin", interrupted)
-        with pytest.raises(RuntimeError, match="run is not finished; the same call resumes"):
+        with pytest.raises(KeyboardInterrupt, match="run is not finished; the same call resumes"):
             common.train(tiny, few, QUICK, tmp_path / "run")
     assert common.train(tiny, few, QUICK, tmp_path / "run").finished
 

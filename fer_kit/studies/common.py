@@ -24,7 +24,7 @@ PLAIN = "plain"
 def train(network, faces, recipe, folder, seed=None, **options):
     """Return the finished `Run` of a fresh network in `folder`; `options` are those of `training.fit`.
 
-    Raises TypeError for a Keras model, which a second run would train further, and RuntimeError when
+    Raises TypeError for a Keras model, which a second run would train further, and KeyboardInterrupt when
     training was interrupted; the same call resumes it.
     """
     if isinstance(network, keras.Model):
@@ -36,9 +36,16 @@ def train(network, faces, recipe, folder, seed=None, **options):
     if not isinstance(network, str):
         with seeded(seed):
             network = network(len(faces.names))
-    run = fit(network, faces, recipe, Path(folder), seed=seed, **options)
+    return go_on(fit(network, faces, recipe, Path(folder), seed=seed, **options))
+
+
+def go_on(run):
+    """Return a `Run` that finished. Raises KeyboardInterrupt for one that was interrupted.
+
+    `fit` catches Ctrl-C and saves the run; whatever has more to do than this run stops by this, too.
+    """
     if not run.finished:
-        raise RuntimeError(f"{folder} is not finished; the same call resumes it")
+        raise KeyboardInterrupt(f"{run.folder} is not finished; the same call resumes it")
     return run
 
 

@@ -23,6 +23,7 @@ from fer_kit.models.layers import configuration_digest, own_code_digest
 from fer_kit.runtime.code import code_digest
 from fer_kit.runtime.seeds import seeded
 from fer_kit.runtime.settings import choose_seed
+from fer_kit.studies.common import go_on
 from fer_kit.studies.tuning import results
 from fer_kit.studies.tuning.space import apply_setting, check_choices, check_space, describe, suggest
 from fer_kit.training.batches import choose_faces
@@ -241,10 +242,7 @@ def _train(model, faces, recipe, setting, folder, seed, callbacks=(), **options)
         options = {"about": of_model}
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log.txt").open("a", encoding="utf-8") as log, contextlib.redirect_stdout(log):
-        run = fit(model, faces, recipe, folder, seed=seed, callbacks=callbacks, **options)
-    if not run.finished:
-        raise KeyboardInterrupt  # fit() caught the Ctrl-C and saved the run; raise it again to stop the study
-    return run
+        return go_on(fit(model, faces, recipe, folder, seed=seed, callbacks=callbacks, **options))
 
 
 def _with_epochs(recipe, epochs):

@@ -22,8 +22,8 @@ from fer_kit.runtime.files import read_json
 from fer_kit.runtime.settings import Source
 from fer_kit.runtime.stderr import quiet
 from fer_kit.studies.reproduction import EXPERIMENTS, KIT_TRANSFER, result_table, runs_of
-from maintain import gallery_records
-from maintain.gallery_facts import facts, made_from_sample
+from maintain.gallery import from_records
+from maintain.gallery.from_facts import facts, made_from_sample
 from maintain.tracking import RECORD as SPEED
 
 
@@ -40,9 +40,9 @@ class Drawn:
 def draw_all(records) -> Iterator[Drawn]:
     """Yield every figure: facts and drawn faces, the shipped network, then the folder of run `records`."""
     parts = [facts(), _of_the_shipped_network(), _of_runs(records)]
-    parts += [gallery_records.of_classical(records), gallery_records.of_tuning(records)]
-    parts += [gallery_records.of_studies(records), gallery_records.of_murphy(records)]
-    parts += [gallery_records.of_riddle(records), _of_detectors(), _of_tracking(records), _overview(records)]
+    parts += [from_records.of_classical(records), from_records.of_tuning(records)]
+    parts += [from_records.of_studies(records), from_records.of_murphy(records)]
+    parts += [from_records.of_riddle(records), _of_detectors(), _of_tracking(records), _overview(records)]
     for part in parts:
         for drawn in part:
             yield Drawn(*drawn)
@@ -86,9 +86,9 @@ def _of_runs(records):
     """The longest record of each experiment; of choudhari's, the scores by emotion too."""
     found = {e: runs[0] for e in (*EXPERIMENTS, KIT_TRANSFER) if (runs := runs_of(e, records))}
     for experiment, run in found.items():
-        yield from gallery_records.of_run(run, experiment)
+        yield from from_records.of_run(run, experiment)
         if experiment.report_id == "choudhari-cnn" and run.score("PrivateTest"):
-            yield from gallery_records.of_metrics(run)
+            yield from from_records.of_metrics(run)
 
 
 def _overview(records):

@@ -18,7 +18,7 @@ from fer_kit.runtime.files import check_free, read_json, replacing, write_json
 from fer_kit.studies.reproduction import protocol_table, result_table
 from fer_kit.training.recipes import RECIPES
 from fer_kit.training.records import RECORDS, Run
-from maintain.gallery import draw_all
+from maintain.gallery.drawing import draw_all
 
 MADE = "Made by `python -m maintain figures`"
 """By this a README.md is known as written here."""

@@ -14,7 +14,7 @@ from fer_kit.plots import base, data
 
 
 def facts():
-    """Yield (report id, caption, figure, what it was made from), as `gallery.Drawn` has them."""
+    """Yield (report id, caption, figure, what it was made from), as `drawing.Drawn` has them."""
     counted = known_counts()
     drawn = draw_sample()
     yield from _diagrams()
