@@ -268,6 +268,8 @@ def test_both_tasks_are_trained_recorded_and_scored(drawn, faces, tmp_path):
         scores = fer_kit.evaluate(run, task)
         assert scores.scored.names == task.names
         assert noted[" / ".join(task.names)]["accuracy"] == pytest.approx(scores.accuracy, abs=0.02)
+    with pytest.raises(ValueError, match="two answers two questions at once"):
+        fer_kit.evaluation.recorded_scores(run)
     again = multitask.fit_together("zhao-sepconv", faces, drawn, recipe, tmp_path / "two", epochs=1)
     assert again.metrics["scores"]["PublicTest"] == noted
 

@@ -154,9 +154,12 @@ def recorded_scores(run, usage=None):
 
     `usage` is "PrivateTest", of whose faces the twins are known, or None for those that selected the run;
     their own name, mostly "PublicTest", means the same. A record holds no images: those of `scored` are
-    black. Raises ValueError when the record has no answers for `usage`, and when the predictions are not
-    those of the score in the record.
+    black. Raises ValueError when the record has no answers for `usage`, when it is of a network of two heads,
+    and when the predictions are not those of the score in the record.
     """
+    tasks = run.metrics["scores"].get(run.provenance["selected_on"], {})
+    if tasks and "accuracy" not in tasks:
+        raise ValueError(f"{run.folder} answers two questions at once; its scores of each: {tasks}")
     stored = run.private_predictions if usage == "PrivateTest" else run.predictions
     if stored is None:
         raise ValueError(f"{run.folder} has no PrivateTest score; evaluate it there once, first")

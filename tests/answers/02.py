@@ -97,7 +97,7 @@ def strict_parse(text):
     return np.array(numbers, np.uint8).reshape(48, 48)
 
 
-# %% 02-1 right: an error of its own kind
+# %% 02-1 wrong: another dtype
 class BadRow(ValueError):
     pass
 
@@ -109,6 +109,20 @@ def strict_parse(text):
     if values.min() < 0 or values.max() > 255:
         raise BadRow(f"bad grey level {values[np.argmax((values < 0) | (values > 255))]}")
     return values.reshape(48, 48)
+
+
+# %% 02-1 right: an error of its own kind
+class BadRow(ValueError):
+    pass
+
+
+def strict_parse(text):
+    values = np.array(text.split(), dtype=int)
+    if values.size != 48 * 48:
+        raise BadRow(f"expected 48x48, got {values.size}")
+    if values.min() < 0 or values.max() > 255:
+        raise BadRow(f"bad grey level {values[np.argmax((values < 0) | (values > 255))]}")
+    return values.reshape(48, 48).astype(np.uint8)
 
 
 # %% 02-2 wrong: -1 to 1

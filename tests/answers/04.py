@@ -58,6 +58,14 @@ for filters, convolutions in ((64, 2), (128, 2), (256, 1)):
         x = layers.Activation("relu")(layers.BatchNormalization()(x))
     x = layers.Dropout(0.25)(layers.MaxPooling2D(2)(x))
 averaged = keras.Model(inputs, layers.Dense(7, activation="softmax")(layers.GlobalAveragePooling2D()(x)))
+# %% 04-2 wrong: all poolings at the end
+x = inputs = keras.Input((48, 48, 1))
+for filters in (64, 64, 128, 128, 256):
+    x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+    x = layers.Activation("relu")(layers.BatchNormalization()(x))
+for _ in range(3):
+    x = layers.Dropout(0.25)(layers.MaxPooling2D(2)(x))
+averaged = keras.Model(inputs, layers.Dense(7, activation="softmax")(layers.GlobalAveragePooling2D()(x)))
 # %% 04-2 right: straight to the softmax
 x = inputs = keras.Input((48, 48, 1))
 for filters, convolutions in ((64, 2), (128, 2), (256, 1)):

@@ -51,6 +51,12 @@ inputs = x = keras.Input((48, 48, 32))
 for _ in range(5):
     x = residual_unit(x, 32)
 stack = keras.Model(inputs, x)
+# %% 05-2 wrong: one way around everything
+inputs = x = keras.Input((24, 24, 32))
+for _ in range(10):
+    x = layers.Conv2D(32, 3, padding="same", use_bias=False)(x)
+    x = layers.Activation("relu")(layers.BatchNormalization()(x))
+stack = keras.Model(inputs, layers.Add()([inputs, x]))
 # %% 05-2 wrong: without the way around
 inputs = x = keras.Input((24, 24, 32))
 for _ in range(10):

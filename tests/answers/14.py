@@ -113,16 +113,22 @@ def answered(scores, threshold):
 
 
 # %% 14-3 wrong: counts
-shares = pd.Series(people.usage).value_counts()
+usage_shares = lambda some: pd.Series(some.usage).value_counts()
 # %% 14-3 wrong: percent
-shares = 100 * pd.Series(people.usage).value_counts(normalize=True)
+usage_shares = lambda some: 100 * pd.Series(some.usage).value_counts(normalize=True)
 # %% 14-3 wrong: of the labels
-shares = pd.Series(people.labels).value_counts(normalize=True)
+usage_shares = lambda some: pd.Series(some.labels).value_counts(normalize=True)
 # %% 14-3 wrong: as they should be
-shares = {"Training": 0.6, "PublicTest": 0.2, "PrivateTest": 0.2}
+usage_shares = lambda some: {"Training": 0.6, "PublicTest": 0.2, "PrivateTest": 0.2}
+# %% 14-3 wrong: thirds
+usage_shares = lambda some: dict.fromkeys(("Training", "PublicTest", "PrivateTest"), 1 / 3)
+# %% 14-3 wrong: of all people, whatever is given
+usage_shares = lambda some: pd.Series(people.usage).value_counts(normalize=True)
 # %% 14-3 wrong: one is missing
-shares = pd.Series(people.usage).value_counts(normalize=True).drop("PublicTest")
+usage_shares = lambda some: pd.Series(some.usage).value_counts(normalize=True).drop("PublicTest")
 # %% 14-3 right: a dict
-shares = {usage: np.mean(people.usage == usage) for usage in ("PrivateTest", "PublicTest", "Training")}
+usage_shares = lambda some: {
+    usage: np.mean(some.usage == usage) for usage in ("PrivateTest", "PublicTest", "Training")
+}
 # %% 14-3 right: from the table, rounded
-shares = (people.counts().sum() / len(people)).round(2)
+usage_shares = lambda some: (some.counts().sum() / len(some)).round(2)
