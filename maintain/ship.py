@@ -8,6 +8,7 @@ are the record's.
 
 import io
 import json
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -155,6 +156,7 @@ def keep(run, name, records=RECORDS, overwrite=False):
     was selected on it, and FileExistsError when the record of this name is another run's, or files of such
     names are no record, unless `overwrite`: they are then replaced.
     """
+    _check_name(name)
     if not run.best_epoch:
         raise ValueError(f"{run.folder} has no finished epoch, so there is nothing to keep yet")
     _refuse(run)
@@ -173,12 +175,18 @@ def keep(run, name, records=RECORDS, overwrite=False):
     return Run(records / name)
 
 
+def _check_name(name):
+    if not re.fullmatch(r"(\w[\w.-]*/)?\w[\w.-]*", name):
+        raise ValueError(f"{name!r} is no name for a record; give one like kit-small or studies/plain")
+
+
 def keep_study(out, name, records=RECORDS, overwrite=False):
     """Write the study in the folder `out`, without models, among the records of tuning; return the Path.
 
     Raises ValueError while a trial is still to end, when one saw PrivateTest or when none has finished an
     epoch, and FileExistsError for a name that is there, unless `overwrite`.
     """
+    _check_name(name)
     if tuning.table(out).state.isin(["running", "queued"]).any():
         raise ValueError(f"{out} has trials that are still to end; resume the study first")
     for path in Path(out).glob("trial-*/provenance.json"):

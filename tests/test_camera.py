@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fer_kit.camera import sources, timeline
-from fer_kit.camera.annotation import annotate, video
+from fer_kit.camera.annotation import annotate, save_picture, video
 from fer_kit.camera.boxes import overlap
 from fer_kit.camera.demo import moving_faces, portrait
 from fer_kit.camera.detection import Face
@@ -477,6 +477,38 @@ def test_what_was_seen_before_an_error_is_kept_whole(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+FULL_DISK = """
+import resource, sys
+import numpy as np
+from fer_kit.camera.annotation import video
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+with video(sys.argv[1]) as write:
+    for k in range(60):
+        write(k / 25, np.random.default_rng(k).integers(0, 256, (240, 320, 3), np.uint8))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+def test_a_video_that_ends_too_early_is_none(tmp_path):
+    """OpenCV does not say that the disk is full."""
+    command = [sys.executable, "-c", FULL_DISK, tmp_path / "film.webm"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "film.webm could not be written to its end: is the disk full?" in done.stderr.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_pictures_of_any_name_are_drawn_on(tmp_path):
+    (frame, _), *_ = moving_faces(1)
+    (tmp_path / "in").mkdir()
+    name = os.fsdecode(b"M\xfcller.png")
+    save_picture(tmp_path / "in" / name, frame)
+    assert look(tmp_path / "in", tmp_path / "out") == 0
+    assert (tmp_path / "out" / name).exists()
+    for odd in (os.fsdecode(b"a.p\xfcg"), "a.txt", "a"):
+        with pytest.raises(ValueError, match="pictures are written as"):
+            save_picture(tmp_path / odd, frame)
+
+
 def test_videos_are_webm_and_nothing_else(tmp_path):
     with pytest.raises(ValueError, match="webm"), video(tmp_path / "film.mp4"):
         pass
@@ -843,7 +875,8 @@ def test_control_c_ends_a_camera_with_a_summary(tmp_path, monkeypatch, capsys):
                 raise KeyboardInterrupt
             return super().read()[0], frame[..., ::-1]
 
-    monkeypatch.setattr(cv2, "VideoCapture", lambda index: Interrupted(3))
+    real = cv2.VideoCapture
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *of: real(*of) if of[1:] else Interrupted(3))
     assert look(0, tmp_path / "out.webm") == 0
     assert "face 1, 3 frames" in capsys.readouterr().out
     monkeypatch.undo()

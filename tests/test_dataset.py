@@ -276,10 +276,17 @@ def test_fetch_without_network_says_how_to_do_it_by_hand(tmp_path, monkeypatch):
 
     monkeypatch.setattr(kagglehub, "dataset_download", offline)
     with pytest.raises(
-        ConnectionError, match=r"download failed \(OSError\).*Kaggle in a browser.*data/fer2013.zip"
+        ConnectionError, match=rf"download failed \(OSError\).*in a browser.*at {tmp_path}/fer2013.zip"
     ):
         fetch(tmp_path)
     assert not list(tmp_path.glob("*.zip"))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4 cut short"])
+def test_fetch_says_to_delete_what_is_damaged(tmp_path, content):
+    (tmp_path / "fer2013.zip").write_bytes(content)
+    with pytest.raises(ValueError, match=r"fer2013.zip .*Delete that file first"):
+        fetch(tmp_path)
 
 
 def test_fetch_packs_the_download_and_refuses_what_is_not_the_original(folder, tmp_path, monkeypatch):

@@ -105,7 +105,16 @@ def test_a_file_keeps_the_emotions_of_its_outputs(to, files):
     if to not in files:
         pytest.skip(f"no packages for {to}: pip install 'fer-kit[export]'")
     assert exporting.labels_of(files[to]) == NAMES
-    assert watch.classifier(files[to])[1] == NAMES
+    assert watch.classifier(files[to])[1] == watch.classifier(files[to], NAMES)[1] == NAMES
+    with pytest.raises(ValueError, match="as it says itself, and not"):
+        watch.classifier(files[to], NAMES[::-1])
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("happy", "happy", *NAMES[2:])])
+def test_a_file_gets_one_name_for_each_output(model, tmp_path, names):
+    with pytest.raises(ValueError, match="Give one name for each output"):
+        exporting.export(model, "litert", tmp_path / "a.tflite", names=names)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_without_them_is_asked_for_them(model, tmp_path):

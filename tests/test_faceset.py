@@ -170,3 +170,9 @@ def test_tf_data_batches_hold_every_face_once():
     )
     ordered = np.concatenate([y for _, y in faces.to_tf_data(16, shuffle=False).as_numpy_iterator()])
     assert np.array_equal(ordered, faces.labels)
+
+
+@pytest.mark.parametrize("usage", ["train", "PrivateTesting", "", ["Training", "Test"]])
+def test_only_the_three_usages_are_taken(usage):
+    with pytest.raises(ValueError, match=r"no usage '.*'; there are Training, PublicTest, PrivateTest"):
+        FaceSet(np.zeros((2, 48, 48), np.uint8), np.zeros(2, int), usage)

@@ -4,6 +4,7 @@ import pytest
 
 from fer_kit.runtime import settings
 from fer_kit.runtime.files import Written, check_free, claim, replacing
+from fer_kit.runtime.settings import choose_seed
 
 
 @pytest.fixture
@@ -116,3 +117,17 @@ def test_a_seed_from_outside_leaves_room_for_others_above_it(monkeypatch, text):
     monkeypatch.setenv("FER_SEED", text)
     with pytest.raises(ValueError, match="FER_SEED is .*; set it to a whole number from 0 to 2147483647"):
         settings.choose_seed()
+
+
+def test_a_full_disk_names_the_file(tmp_path):
+    with pytest.raises(OSError, match="No space left on device: '.*a.txt'"), replacing(tmp_path / "a.txt"):
+        raise OSError(28, "No space left on device")
+    with pytest.raises(OSError, match="^another reason$"), replacing(tmp_path / "a.txt"):
+        raise OSError("another reason")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 99_999_999_999])
+def test_a_seed_that_numpy_does_not_take_is_named(seed):
+    with pytest.raises(ValueError, match=f"the seed is {seed}; give a whole number from 0 to 4294967295"):
+        choose_seed(seed)

@@ -1,5 +1,6 @@
 """Backbones and their weights files; features that are computed once, kept, and never mixed up."""
 
+import os
 import re
 import urllib.error
 
@@ -284,6 +285,21 @@ def test_a_full_disk_is_explained(backbone, few, tmp_path, monkeypatch):
     monkeypatch.setattr(np.lib.format, "open_memmap", full)
     with pytest.raises(OSError, match=r"could not write the features.*No space.*0 MB: make room.*FER_CACHE"):
         extract(few, backbone, tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="room cannot be reserved here")
+def test_room_is_reserved_before_anything_is_written(backbone, few, tmp_path, monkeypatch):
+    """Else a full disk would kill the process: it is written to through memory."""
+    written = []
+
+    def full(file, start, size):
+        written.extend(path.stat().st_blocks * 512 for path in tmp_path.iterdir())
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space"):
+        extract(few, backbone, tmp_path)
+    assert max(written) < 16_384 and not list(tmp_path.iterdir())
 
 
 def test_features_stand_in_for_faces(backbone, few, tmp_path):

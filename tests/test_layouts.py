@@ -4,9 +4,11 @@ import bz2
 import gzip
 import io
 import json
+import os
 import string
 import tarfile
 import zipfile
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -560,3 +562,37 @@ def test_saved_faces_come_back_as_they_were(some, tmp_path):
     soft = FaceSet(some.images, some.labels, some.usage, files=some.files, targets=targets)
     soft.save(tmp_path / "a.npz")
     assert load_faces(tmp_path / "a.npz").fingerprint == soft.fingerprint != some.fingerprint
+
+
+def test_linked_folders_are_read_and_no_link_is_walked_for_ever(some, tmp_path):
+    whole = load_faces(laid(named(some, usual), tmp_path / "whole"))
+    (tmp_path / "linked").mkdir()
+    for usage in SHORT.values():
+        (tmp_path / "linked" / usage).symlink_to(tmp_path / "whole" / usage)
+    (tmp_path / "whole" / SHORT["Training"] / "happy" / "back").symlink_to(tmp_path / "whole")
+    for folder in ("linked", "whole"):
+        assert load_faces(tmp_path / folder).fingerprint == whole.fingerprint
+
+
+def test_a_folder_that_cannot_be_listed_is_named(some, tmp_path, monkeypatch):
+    folder = laid(named(some, usual), tmp_path / "x") / SHORT["PrivateTest"]
+    real = os.scandir
+
+    def locked(path):
+        if str(path) == str(folder):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    with pytest.raises(PermissionError, match=f"Permission denied: '{folder}'"):
+        load_faces(tmp_path / "x")
+
+
+def test_archives_of_any_name_are_read_and_leave_one_cache_each(some, tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_CACHE", str(tmp_path / "cache"))
+    for name in (b"fer[1].csv", b"M\xfcller.csv"):
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        for count in (30, 35):
+            path.write_bytes(csv(some[:count]))
+            assert len(load_faces(path, allow_missing=True)) == count
+    assert len(list((tmp_path / "cache").iterdir())) == 2

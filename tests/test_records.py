@@ -238,6 +238,9 @@ def test_a_damaged_config_is_named_and_can_be_replaced(run):
 
 def test_keep_copies_the_small_files_alone(run, tmp_path):
     (run.folder / "best.keras").write_bytes(b"large")
+    for odd in ("", "..", "../elsewhere", "studies/../..", str(tmp_path / "elsewhere")):
+        with pytest.raises(ValueError, match="is no name for a record; give one like"):
+            keep(run, odd, tmp_path / "records")
     copy = keep(run, "quick", tmp_path / "records")
     assert copy.summary == run.summary
     assert not (copy.folder / "best.keras").exists() and not (copy.folder / "private.npz").exists()

@@ -151,6 +151,24 @@ def test_a_missing_dataset_stops_before_anything_is_written(folder, tmp_path, ca
     assert not (tmp_path / "out").exists() and "[1/3]" not in capsys.readouterr().out
 
 
+def test_a_folder_that_cannot_be_written_to_stops_before_anything_runs(folder, tmp_path, monkeypatch):
+    def read_only(path, mode="r", *of, **options):
+        if "w" in mode:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, mode, *of, **options)
+
+    real = Path.open
+    monkeypatch.setattr(Path, "open", read_only)
+    monkeypatch.setattr(runner, "run_notebook", lambda *_: pytest.fail("it ran"))
+    with pytest.raises(PermissionError):
+        run(data="sample", profile="smoke", out=tmp_path / "out", notebooks=folder)
+
+
+def test_a_list_may_be_given_in_pieces(tried, capsys):
+    ran, _ = tried(capsys, "--only", "02", "--only", "0,3")
+    assert [number for number, _ in ran] == ["00", "02", "03"]
+
+
 def test_an_unknown_profile_lists_what_there_is(folder, tmp_path):
     with pytest.raises(ValueError, match="no profile 'ful'; there are smoke, lab, full"):
         run(data="sample", profile="ful", out=tmp_path / "out", notebooks=folder)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 
 import nbformat
 import pytest
@@ -110,6 +111,12 @@ def table(lessons, tmp_path_factory):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(json.dumps(notebook), encoding="utf-8")
     (folder / "broken.ipynb").write_text('{"cells": [')
+    (folder / "half.ipynb").write_text(json.dumps(lab({"exercise-1-solution": "x = '\ud83d'"})))
+    for name, source in {"none.ipynb": None, "number.ipynb": 5}.items():
+        odd = lab(SOLVED)
+        odd.cells[2].source = source
+        (folder / name).write_text(json.dumps(odd))
+    nbformat.write(nbformat.v4.new_notebook(), folder / os.fsdecode(b"M\xfcller.ipynb"))
     nbformat.write(nbformat.v4.new_notebook(), folder / "empty.ipynb")
     (folder / ".ipynb_checkpoints").mkdir()
     (folder / ".ipynb_checkpoints" / "a.ipynb").touch()
@@ -130,8 +137,10 @@ def test_points(table, file):
 
 
 def test_every_file_has_a_row_and_says_whose_it_is(table):
-    assert table.keys() == EXPECTED.keys() | {"broken.ipynb", "empty.ipynb"}
-    assert table["broken.ipynb"]["remark"].startswith("No notebook that can be read")
+    unreadable = {"broken.ipynb", "half.ipynb", "none.ipynb", "number.ipynb"}
+    assert table.keys() == EXPECTED.keys() | unreadable | {"empty.ipynb", "M?ller.ipynb"}
+    for file in unreadable:
+        assert table[file]["remark"].startswith("No notebook that can be read")
     assert table["empty.ipynb"]["remark"].startswith("No title of a lesson")
     assert not table["broken.ipynb"]["points"] and not table["empty.ipynb"]["points"]
     assert (table["bob/lab (1).ipynb"]["name"], table["bob/lab (1).ipynb"]["student_id"]) == ("Bob", "12")

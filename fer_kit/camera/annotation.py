@@ -111,13 +111,22 @@ def _draw_bars(drawn, panel, result, unit):
         cv2.rectangle(drawn, (start, low - round(7 * unit)), (end, low), colours[emotion], cv2.FILLED)
 
 
+def can_write(path):
+    """Return whether a picture of the kind that the ending of `path` names can be written.
+
+    OpenCV crashes on a name that is not UTF-8, so it is asked about the ending alone.
+    """
+    ending = Path(path).suffix
+    return bool(ending) and ending.isascii() and cv2.haveImageWriter(f"picture{ending}")
+
+
 def save_picture(path, frame):
     """Write a frame, uint8 RGB (H, W, 3), as a picture of the kind that its ending names, all or nothing.
 
     Missing folders are made. Raises ValueError for an ending that OpenCV does not know, OSError when the
     picture cannot be written.
     """
-    if not cv2.haveImageWriter(str(path)):
+    if not can_write(path):
         raise ValueError(f"{path}: pictures are written as .jpg or .png")
     _, content = cv2.imencode(Path(path).suffix, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
     with replacing(path) as file:
@@ -154,7 +163,10 @@ def video(path, rate=25.0, overwrite=False):
         yield write
     finally:
         if file:
-            file.close()
+            whole = file.close()
+            if not whole:
+                partial.unlink(missing_ok=True)
+                raise OSError(f"{path} could not be written to its end: is the disk full?")
             partial.replace(path)
 
 
@@ -164,6 +176,7 @@ class _Webm:
     def __init__(self, path, rate, shape):
         scale = min(1, LONGEST / max(shape[:2]))
         # Even sides, as VP8 wants them, and not tiny.
+        self.path = path
         self.size = tuple(max(16, round(n * scale) // 2 * 2) for n in shape[1::-1])
         self.rate = rate
         self.written = 0
@@ -185,7 +198,12 @@ class _Webm:
         self.last = image
 
     def close(self):
+        """End the file; return whether all frames are in it: OpenCV does not say when the disk is full."""
         self.writer.release()
+        video = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
+        found = video.get(cv2.CAP_PROP_FRAME_COUNT)  # from the duration, which is written last
+        video.release()
+        return abs(found - self.written) <= 1
 
 
 def _fitted(frame, size):

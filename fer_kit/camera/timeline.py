@@ -51,7 +51,7 @@ def table(path, names=EMOTIONS, files=False, overwrite=False):
     path.parent.mkdir(parents=True, exist_ok=True)
     check_free(path, overwrite)
     partial = partial_of(path)
-    file = partial.open("w", newline="", encoding="utf-8")
+    file = partial.open("w", newline="", encoding="utf-8", errors="replace")  # a picture may have any name
     try:
         writer = csv.DictWriter(file, columns_of(names, files))
         writer.writeheader()

@@ -65,7 +65,10 @@ class FaceSet:
                 f"images must be uint8 (N, {SIZE}, {SIZE}), not {self.images.dtype} {self.images.shape}"
             )
         labels = np.asarray(self.labels, dtype=np.int64)
-        usage = np.broadcast_to(np.asarray(self.usage, dtype="<U11"), (count,))
+        usage = np.broadcast_to(np.asarray(self.usage, dtype=str), (count,))
+        for name in set(usage.tolist()) - set(USAGES):
+            raise ValueError(f"no usage {name!r}; there are {', '.join(USAGES)}")
+        usage = usage.astype("<U11", copy=False)
         if self.files is None:
             object.__setattr__(self, "files", np.array([f"face {i}" for i in range(count)]))
         for name, values in (("labels", labels), ("usage", usage), ("files", self.files)):

@@ -21,8 +21,11 @@ def fetch(folder="data"):
     """
     target = Path(folder) / "fer2013.zip"
     if not target.exists():
-        _pack(_download(), target)
-    faces = load_faces(target)
+        _pack(_download(target), target)
+    try:
+        faces = load_faces(target)
+    except ValueError as error:
+        raise ValueError(f"{error}. Delete that file first: what is there is only checked") from error
     if faces.fingerprint != FINGERPRINT:
         raise ValueError(
             f"{target} is not the original FER-2013 (fingerprint {faces.fingerprint}, not {FINGERPRINT}); "
@@ -31,16 +34,17 @@ def fetch(folder="data"):
     return faces
 
 
-def _download():
+def _download(target):
+    by_hand = BY_HAND.format(target)
     try:
         import kagglehub
 
         return Path(kagglehub.dataset_download(HANDLE))
     except ImportError as error:
-        raise ConnectionError(f"{how_to_install('kagglehub')}, or {BY_HAND}") from error
+        raise ConnectionError(f"{how_to_install('kagglehub')}, or {by_hand}") from error
     except Exception as error:  # kagglehub raises many kinds; all mean that there is no download
         raise ConnectionError(
-            f"the download failed ({type(error).__name__}). Without a network, {BY_HAND}"
+            f"the download failed ({type(error).__name__}). Without a network, {by_hand}"
         ) from error
 
 

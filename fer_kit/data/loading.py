@@ -1,7 +1,9 @@
 """Load FER-2013 from wherever it lies: archive, folders, csv, cache, or the built-in sample."""
 
 import contextlib
+import glob
 import hashlib
+import os
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +25,8 @@ LONGEST_END = 22 + 65535
 CACHE_VERSION = 3
 """Counted up whenever the same file would be read differently, so that old caches are not used."""
 
-BY_HAND = (
-    "download msambare/fer2013 from Kaggle in a browser and put the archive at data/fer2013.zip, unopened"
-)
-HOW_TO_GET_IT = f"run `python -m fer_kit fetch`, or {BY_HAND}"
+BY_HAND = "download msambare/fer2013 from Kaggle in a browser and put the archive at {}, unopened"
+HOW_TO_GET_IT = f"run `python -m fer_kit fetch`, or {BY_HAND.format('data/fer2013.zip')}"
 
 
 def load_faces(
@@ -188,7 +188,7 @@ def _complete(faces, allow_missing):
 def _cache_file(path, names=None):
     """Where a file's faces are cached: the name changes when its content does."""
     version = f"{CACHE_VERSION} {content_digest(path)} {names and tuple(names)}"
-    digest = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in (str(path.resolve()), version)]
+    digest = [hashlib.sha256(os.fsencode(text)).hexdigest()[:16] for text in (str(path.resolve()), version)]
     return settings.cache_dir() / f"{path.stem}-{digest[0]}-{digest[1]}.npz"
 
 
@@ -216,6 +216,6 @@ def _store(faces, target):
     """Write the cache and drop the one of the file's former state; without room or right, go on."""
     with contextlib.suppress(OSError):
         faces.save(target, overwrite=True)
-        for old in target.parent.glob(target.name.rpartition("-")[0] + "-*.npz"):
+        for old in target.parent.glob(glob.escape(target.name.rpartition("-")[0]) + "-*.npz"):
             if old != target:
                 old.unlink()

@@ -12,7 +12,7 @@ from fer_kit.models.contract import check_from_elsewhere, check_names
 from fer_kit.models.layers import weights_digest
 from fer_kit.runtime.names import by_door
 from fer_kit.training.batches import plain_faces
-from fer_kit.training.parts import is_plain, score_name, write_predictions
+from fer_kit.training.parts import are_learned, is_plain, score_name, write_predictions
 from fer_kit.training.records import emotions_of, open_model
 
 SHIFT = 2
@@ -42,22 +42,21 @@ def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None
         The `Scores`.
 
     Raises:
-        ValueError: For an unknown usage, one without faces, outputs that nobody names, outputs that are no
-            probabilities, or a network that expects another range of values than 0 to 255.
+        ValueError: For an unknown usage, one without faces, outputs that nobody names, that the model itself
+            names otherwise or that are no probabilities, and a network that expects other values than 0 to
+            255.
         FileNotFoundError: When there is no such model.
     """
     network, run = open_model(model)
     usage = usage or _default_usage(faces)
     part = faces if usage == "all" else _part(faces, usage)
-    names = names or emotions_of(model, network) or _assumed(model, network, part)
+    names = emotions_of(model, network, names) or _assumed(model, network, part)
     names = check_names(network.name, names, network.output_shape[-1])
     scored, columns, left_out = match_emotions(part, names)
     if run is None:
         check_from_elsewhere(network, scored)
     predictions = scaled(predict(network, scored.images, augment, batch_size)[:, columns])
     about = {"weights": weights_digest(network)}
-    if leak := getattr(network, "about", {}).get("leak"):
-        about["leak"] = leak
     if run is not None and not run.finished:
         about["unfinished"] = _how_far(run)
     if twins_from is None and usage in ("PublicTest", "PrivateTest") and (faces.usage == "Training").any():
@@ -66,13 +65,35 @@ def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None
     if twins_from is not None:
         twins = scored.has_twin_in(twins_from)
         about["twins_from"] = plain_faces(twins_from).fingerprint
+    leaks = [getattr(network, "about", {}).get("leak"), _learned_already(run, scored, usage, twins)]
+    if any(leaks):
+        about["leak"] = " and ".join(filter(None, leaks))
     scores = Scores(scored, predictions, usage, twins, left_out, augment, about)
     if run is not None and (scored.usage == "PrivateTest").any():
         try:
             record_private_score(run, scores)
-        except ValueError as error:
+        except BlockingIOError:
+            raise
+        except (ValueError, OSError) as error:
             warnings.warn(f"the score could not be recorded: {error}", stacklevel=2)
     return scores
+
+
+def _learned_already(run, scored, usage, twins):
+    """Return in words how many of the faces to score a `Run` learned from, None if only twins or none.
+
+    Of a dataset without test faces another share may have been held out in training.
+    """
+    if run is None:
+        return None
+    if usage == "all":
+        asked = scored.usage == "Training"
+    elif usage == "Training" or twins is None:
+        return None
+    else:
+        asked = ~twins
+    count = np.count_nonzero(are_learned(run.folder / "learned.npz", scored) & asked)
+    return f"learned from {count:,} of these {len(scored):,} faces" if count else None
 
 
 def predict(model, images, augment=None, batch_size=256):

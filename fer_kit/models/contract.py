@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from fer_kit.data.emotions import EMOTIONS
+from fer_kit.data.emotions import EMOTIONS, emotion_of
 from fer_kit.data.faceset import SIZE
 from fer_kit.models.layers import all_layers, takes_floats
 from fer_kit.models.portable import copy_portable
@@ -212,6 +212,19 @@ def _in_words(shape):
 def is_built_here(network):
     """Return whether `build` or `classifier` made a network: by the names of its layers."""
     return {"embedding", "probabilities"} <= {layer.name for layer in network.layers}
+
+
+def agreed_names(network, told, given):
+    """Return the emotions of a network's outputs: `told` by itself, else `given`, a tuple, or None.
+
+    Raises ValueError when both are there and differ; `network` is what the message calls it.
+    """
+    if told and given and [emotion_of(name) or name for name in given] != list(told):
+        raise ValueError(
+            f"the outputs of {network} are {', '.join(told)}, as it says itself, and not "
+            f"{', '.join(given)}; leave out {by_door('names', '--outputs')}"
+        )
+    return tuple(told or given or ()) or None
 
 
 def check_names(network, names, outputs):

@@ -20,7 +20,7 @@ import numpy as np
 from keras import layers
 
 from fer_kit.data.faceset import SIZE
-from fer_kit.models.contract import FACE, HOW_TO_WRAP, check_input, check_probabilities
+from fer_kit.models.contract import FACE, HOW_TO_WRAP, check_input, check_names, check_probabilities
 from fer_kit.runtime.extras import how_to_install
 from fer_kit.runtime.files import check_free, replacing
 from fer_kit.runtime.stderr import quiet
@@ -122,6 +122,8 @@ def export(model, to, out=None, overwrite=False, names=None):
     if out.suffix != SUFFIXES[to]:
         raise ValueError(f"{out} should end with {SUFFIXES[to]}: other programs go by it")
     check_free(out, overwrite)
+    if names:
+        names = check_names(model.name, names, model.output_shape[-1])
     if keras.backend.backend() != "tensorflow":
         raise ImportError(
             f"Keras exports from TensorFlow, and is set to {keras.backend.backend()}, by KERAS_BACKEND or in "

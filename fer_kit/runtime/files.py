@@ -25,8 +25,10 @@ def replacing(path):
         with partial.open("wb") as file:
             yield file
         partial.replace(path)
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and not error.filename:  # a full disk names no file
+            error.filename = str(path)
         raise
 
 

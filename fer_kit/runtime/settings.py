@@ -56,6 +56,8 @@ def choose_seed(seed=None):
     that compare seeds need some above this one.
     """
     if seed is not None:
+        if not 0 <= seed < 2**32:
+            raise ValueError(f"the seed is {seed}; give a whole number from 0 to {2**32 - 1}")
         return seed
     text = os.environ.get("FER_SEED", "0")
     if not re.fullmatch("[0-9]{1,10}", text) or int(text) >= 2**31:

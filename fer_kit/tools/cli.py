@@ -158,8 +158,8 @@ def _chosen_faces(options, faces, seed):
     from fer_kit.data.balancing import balance
     from fer_kit.studies.data_size import take_sizes
 
-    if options.drop:
-        faces = faces.drop(options.drop)
+    for name in options.drop or ():
+        faces = faces.drop(name)
     if options.per_emotion:
         (faces,) = take_sizes(faces, [options.per_emotion], seed).values()
     if options.balance:
@@ -203,7 +203,7 @@ def export(options):
     from fer_kit.models.exporting import export as write
 
     network, _ = open_model(options.model)
-    names = options.outputs or emotions_of(options.model, network)
+    names = emotions_of(options.model, network, options.outputs)
     path = write(network, options.to, options.out, options.overwrite, names)
     print(f"{path}, {path.stat().st_size / 1024:.0f} KiB: faces uint8 (N, 48, 48, 1) to probabilities")
 
@@ -301,13 +301,14 @@ def listed(text):
 
 # ---- what they take ----
 
-ONLY = argument("--only", metavar="NN", help="notebooks by number, such as 03 or 00,03")
+ONLY = argument("--only", action="extend", type=listed, metavar="NN", help="notebooks, such as 03 or 00,03")
 DATA = argument("--data", metavar="PATH", help="the dataset: archive, folder, csv, or 'sample'")
 MODEL = argument("model", metavar="MODEL", help="a run folder, a .keras file or a shipped name")
 OVERWRITE = argument("--overwrite", action="store_true", help="write over files that are there")
 OUTPUTS = argument("--outputs", type=listed, metavar="A,B,...", help="the network's emotions, in its order")
 PROFILE_HELP = "; ".join(f"{profile.name}: {profile.meaning}" for profile in PROFILES.values())
 SOURCE_HELP = "a picture, a folder, a video, 0 (camera), a camera's address (rtsp://...) or demo"
+DROP_HELP = "train without an emotion, such as disgust; again for each further one"
 TWINS_HELP = "learn from copies of test faces too, as many papers do"
 BALANCE_HELP = "learn from N faces of each: random ones left out, changed copies added (hejslet)"
 TEACHER_HELP = "what a recipe with a teacher learns from; again for each further one"
@@ -349,7 +350,7 @@ COMMANDS = {
         *READING,
         argument("--epochs", type=count, metavar="N", help="at most so many (default: the recipe's)"),
         argument("--seed", type=int, metavar="N", help="of all randomness (default: FER_SEED, else 0)"),
-        argument("--drop", metavar="EMOTION", help="train without an emotion, such as disgust"),
+        argument("--drop", action="append", metavar="EMOTION", help=DROP_HELP),
         argument("--per-emotion", type=count, metavar="N", help="learn from so many faces of each"),
         argument("--balance", type=count, metavar="N", help=BALANCE_HELP),
         argument("--no-augment", action="store_true", help="show the faces as they are"),

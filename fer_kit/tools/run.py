@@ -114,6 +114,7 @@ def run(only=None, data=None, profile=None, out=None, notebooks=None, overwrite=
     print(f"{expected}\n" if expected else "", flush=True)
     outcomes = [Outcome(path, nbformat.v4.new_notebook()) for path in paths]
     with locked(setting.out):
+        written.write("kernels.log", b"")  # where nothing can be written, that is said before anything runs
         index = _run_all(outcomes, setting, written)
         write_times(outcomes, setting, written)
     print(f"\n{summary(outcomes)}")
@@ -151,7 +152,8 @@ def find_notebooks(folder=None, only=None):
         raise FileNotFoundError(f"no numbered notebooks in {folder}; start this in a copy of the repository")
     if only is None:
         return list(paths.values())
-    wanted = [number.strip().rjust(2, "0") if number.strip() else "''" for number in str(only).split(",")]
+    wanted = str(only).split(",") if isinstance(only, (str, int)) else only
+    wanted = [number.strip().rjust(2, "0") if number.strip() else "''" for number in wanted]
     unknown = [number for number in wanted if number not in paths]
     if unknown:
         there = ", ".join(path.stem for path in paths.values())

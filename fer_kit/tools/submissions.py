@@ -79,6 +79,7 @@ def mark_file(file, lessons, seconds):
     """Return the row of a notebook, a dict without its `file`. `lessons` are {number: `as_source`}."""
     try:
         submission = as_written(nbformat.read(file, as_version=4))
+        _refuse_odd_cells(submission)
     except Exception as error:  # nbformat and json raise many kinds
         return {"remark": f"No notebook that can be read ({error})."}
     titles = [re.match(r"# (\d\d) · ", cell.source) for cell in submission.cells]
@@ -104,6 +105,13 @@ def mark_file(file, lessons, seconds):
     if not row["name"] and not row["student_id"]:
         remarks.append("No name.")
     return row | {"remark": " ".join([*remarks, stopped]).strip()}
+
+
+def _refuse_odd_cells(notebook):
+    for number, cell in enumerate(notebook.cells, 1):
+        if not isinstance(cell.source, str):
+            raise ValueError(f"cell {number} is no text")
+        cell.source.encode()  # half an emoji cannot be sent to a kernel
 
 
 def said_by(notebook):
@@ -216,7 +224,9 @@ def run_cells(cells, seconds):
                     client.execute_cell(cell, ran)
         except CellTimeoutError:
             return ran, f"Stopped in code cell {ran + 1}: it took longer than {seconds:g} s."
-        except RuntimeError as error:  # DeadKernelError, or a kernel that does not start
+        except (
+            Exception
+        ) as error:  # a kernel that dies or does not start, or anything that nbclient stumbles on
             return ran, f"Stopped in code cell {ran + 1}: {error}."
     return len(cells), ""
 
@@ -243,7 +253,7 @@ def _write_table(path, rows, lessons):
     writer.writeheader()
     writer.writerows({column: _as_text(value) for column, value in row.items()} for row in rows)
     with replacing(path) as file:
-        file.write(text.getvalue().encode("utf-8-sig"))  # Excel then reads it as UTF-8
+        file.write(text.getvalue().encode("utf-8-sig", "replace"))  # Excel then reads it as UTF-8
 
 
 def _as_text(value):

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from fer_kit.camera.annotation import annotate, save_picture, video
+from fer_kit.camera.annotation import annotate, can_write, save_picture, video
 from fer_kit.camera.detection import find_detector, installed_wheels
 from fer_kit.camera.pipeline import FacePipeline
 from fer_kit.camera.sources import frames
@@ -102,20 +102,20 @@ def classifier(model="kit-small", names=None):
     from fer_kit.models.exporting import fast
 
     network, run = open_model(model)
-    names = check_names(network.name, names or emotions_of(model, network), network.output_shape[-1])
+    names = check_names(network.name, emotions_of(model, network, names), network.output_shape[-1])
     if run is None:
         check_from_elsewhere(network, draw_sample(280))
     return fast(network), names
 
 
 def _exported(path, names):
-    from fer_kit.models.contract import check_names
+    from fer_kit.models.contract import agreed_names, check_names
     from fer_kit.models.exporting import labels_of, load_exported
 
     classify = load_exported(path)
     answers = classify(np.zeros((1, SIZE, SIZE), np.uint8))
     check_probabilities(answers, [f"a black picture, by {path},"])
-    return classify, check_names(path, names or labels_of(path), answers.shape[1])
+    return classify, check_names(path, agreed_names(path, labels_of(path), names), answers.shape[1])
 
 
 def _stepper(stream, pipeline, detector):
@@ -143,7 +143,7 @@ def _suitable(out, stream, source, overwrite):
 
 
 def _is_picture(out):
-    return bool(out.suffix) and out.suffix != ".webm" and not out.is_dir() and cv2.haveImageWriter(str(out))
+    return out.suffix != ".webm" and not out.is_dir() and can_write(out)
 
 
 def _is_folder(out):
@@ -156,7 +156,7 @@ def _places(out, stream):
         return dict.fromkeys(stream.files, out)
     if not _is_folder(out):
         return {}
-    names = [f.name if cv2.haveImageWriter(f.name) else f"{f.name}.png" for f in stream.files]
+    names = [f.name if can_write(f) else f"{f.name}.png" for f in stream.files]
     return {file: out / name for file, name in zip(stream.files, names, strict=True)}
 
 

@@ -167,15 +167,25 @@ def _allocate(path, faces, backbone, fresh):
     if fresh:
         # Another kernel may read or fill a file of this name: it keeps the old one.
         draft = path.with_name(f"{path.name}.{os.getpid()}")
-        kept = np.lib.format.open_memmap(draft, "w+", _layout(backbone), (len(faces),))
-        kept["digest"] = faces.digests
-        del kept  # an open file cannot be moved on Windows
-        draft.replace(path)
+        try:
+            np.lib.format.open_memmap(draft, "w+", _layout(backbone), (len(faces),))
+            _reserve(draft)
+            kept = np.lib.format.open_memmap(draft, "r+")
+            kept["digest"] = faces.digests
+            del kept  # an open file cannot be moved on Windows
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    else:
+        _reserve(path)
+    return np.lib.format.open_memmap(path, "r+")
+
+
+def _reserve(path):
+    """Take the room on the disk that a file will need: writing to a mapped one without kills the process."""
     if hasattr(os, "posix_fallocate"):
-        # Writing to a mapped file on a full disk kills the process; room that is reserved cannot run out.
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return np.lib.format.open_memmap(path, "r+")
 
 
 def _reuse(kept, missing, backbone, path):

@@ -157,6 +157,21 @@ def write_predictions(path, faces, probabilities, **more):
         np.savez_compressed(file, probabilities=rounded, **known, **more)
 
 
+def write_learned(path, faces):
+    """Write which `faces` a run learns from, all or nothing: 48 bits of each one's digest, no pixel."""
+    with replacing(path) as file:
+        np.savez_compressed(file, digests=np.unique(faces.digests.astype("S12")))
+
+
+def are_learned(path, faces):
+    """Return bool (N,): which `faces` stand in what `write_learned` wrote; none where it is not there."""
+    try:
+        with np.load(path) as kept:
+            return np.isin(faces.digests.astype("S12"), kept["digests"])
+    except (OSError, ValueError, LookupError, zipfile.BadZipFile):  # of an older version, or damaged
+        return np.zeros(len(faces), bool)
+
+
 def read_state(folder):
     """Return what state.npz of an unfinished run says of it, a dict; None where there is no such file.
 

@@ -6,6 +6,7 @@ history.csv       one row per epoch, complete also after an interruption
 metrics.json      status, best epoch, scores, how often PrivateTest was scored, and digests of the other files
 predictions.npz   the best model's probabilities on the faces it was selected on
 private.npz       its probabilities on PrivateTest, once this has been scored
+learned.npz       which faces it learned from, as digests, so that a score on them is told from a test
 best.keras        the best model, with everything from uint8 pixels to probabilities inside
 state.npz         what training needs to resume; deleted at the end
 
@@ -298,20 +299,23 @@ class Run:
         write_sealed(self.folder / "metrics.json", dict(metrics) | {"files": listed | known})
 
 
-def emotions_of(model, network):
+def emotions_of(model, network, given=None):
     """Return the emotions of a network's outputs, a tuple of str in their order, or None.
 
     `model` is what `open_model` was given and `network` what it opened. A run, its best.keras wherever it was
     copied, and a shipped model say them. Of an older run, best.keras stands beside the record, and a network
     of seven outputs that `models.build` made has the order of `EMOTIONS`. None means that nothing says them:
-    a file from elsewhere, or a Keras model in memory.
+    a file from elsewhere, or a Keras model in memory; then they are those that are `given`. Raises
+    ValueError where what is given contradicts the network.
     """
-    from fer_kit.models.contract import is_built_here
+    from fer_kit.models.contract import agreed_names, is_built_here
 
     told = getattr(network, "about", {}).get("emotions")
     run = model if isinstance(model, Run) else _run_of(model)
-    if told or run is not None:
-        return tuple(told or run.provenance["emotions"])
+    if run is not None and not told:
+        told = run.provenance["emotions"]
+    if names := agreed_names(network.name, told, given):
+        return names
     return EMOTIONS if is_built_here(network) and network.output_shape[-1] == len(EMOTIONS) else None
 
 

@@ -63,9 +63,19 @@ class FolderFiles:
 
     def _listing(self):
         # os.walk, because with pathlib listing FER-2013 takes longer than decoding it.
-        for folder, _, files in os.walk(self.where):
+        for folder, folders, files in os.walk(self.where, onerror=_refuse, followlinks=True):
+            folders[:] = [inner for inner in folders if not _leads_back(Path(folder, inner))]
             inside = folder[len(str(self.where)) + 1 :].replace(os.sep, "/")
             yield from (f"{inside}/{file}" if inside else file for file in files)
+
+
+def _refuse(error):
+    raise error  # a folder that cannot be listed would be missing without a word
+
+
+def _leads_back(folder):
+    """Whether a folder is a link to one above it, in which one would walk for ever."""
+    return folder.is_symlink() and folder.resolve() in {above.resolve() for above in folder.parents}
 
 
 class OneFile:
