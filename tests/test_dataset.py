@@ -276,7 +276,7 @@ def test_fetch_without_network_says_how_to_do_it_by_hand(tmp_path, monkeypatch):
 
     monkeypatch.setattr(kagglehub, "dataset_download", offline)
     with pytest.raises(
-        ConnectionError, match=rf"download failed \(OSError\).*in a browser.*at {tmp_path}/fer2013.zip"
+        ConnectionError, match=r"download failed \(OSError\).*in a browser.*at .*fer2013.zip, unopened"
     ):
         fetch(tmp_path)
     assert not list(tmp_path.glob("*.zip"))
@@ -285,7 +285,7 @@ def test_fetch_without_network_says_how_to_do_it_by_hand(tmp_path, monkeypatch):
 @pytest.mark.parametrize("content", [b"", b"PK\3\4 cut short"])
 def test_fetch_says_to_delete_what_is_damaged(tmp_path, content):
     (tmp_path / "fer2013.zip").write_bytes(content)
-    with pytest.raises(ValueError, match=r"fer2013.zip .*Delete that file first"):
+    with pytest.raises(ValueError, match=r"Delete .*fer2013.zip first"):
         fetch(tmp_path)
 
 

@@ -105,7 +105,8 @@ def test_a_file_keeps_the_emotions_of_its_outputs(to, files):
     if to not in files:
         pytest.skip(f"no packages for {to}: pip install 'fer-kit[export]'")
     assert exporting.labels_of(files[to]) == NAMES
-    assert watch.classifier(files[to])[1] == watch.classifier(files[to], NAMES)[1] == NAMES
+    other_words = ["anger" if name == "angry" else name for name in NAMES]
+    assert watch.classifier(files[to])[1] == watch.classifier(files[to], other_words)[1] == NAMES
     with pytest.raises(ValueError, match="as it says itself, and not"):
         watch.classifier(files[to], NAMES[::-1])
 

@@ -480,6 +480,10 @@ def test_a_score_on_faces_that_were_learned_from_says_so(faces, tmp_path):
     assert f"the model learned from {count} of these 200 faces" in repr(evaluate(run, plain))
     few_twins = held.private_test.join(replace(held.training[:3], usage="PrivateTest"))
     assert "leak" not in evaluate(run, few_twins.join(held.training[3:9]), "PrivateTest").about
+    with pytest.warns(UserWarning, match="learned from"):
+        evaluate(run, others.private_test, "PrivateTest")
+    (run.folder / "learned.npz").write_bytes(b"")
+    assert "leak" not in evaluate(run, plain).about
     (run.folder / "learned.npz").unlink()  # as in a record of an older version
     assert "leak" not in evaluate(run, plain).about
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import sys
 
 import nbformat
 import pytest
@@ -116,7 +117,8 @@ def table(lessons, tmp_path_factory):
         odd = lab(SOLVED)
         odd.cells[2].source = source
         (folder / name).write_text(json.dumps(odd))
-    nbformat.write(nbformat.v4.new_notebook(), folder / os.fsdecode(b"M\xfcller.ipynb"))
+    if sys.platform == "linux":  # elsewhere there are no such names
+        nbformat.write(nbformat.v4.new_notebook(), folder / os.fsdecode(b"M\xfcller.ipynb"))
     nbformat.write(nbformat.v4.new_notebook(), folder / "empty.ipynb")
     (folder / ".ipynb_checkpoints").mkdir()
     (folder / ".ipynb_checkpoints" / "a.ipynb").touch()
@@ -138,7 +140,8 @@ def test_points(table, file):
 
 def test_every_file_has_a_row_and_says_whose_it_is(table):
     unreadable = {"broken.ipynb", "half.ipynb", "none.ipynb", "number.ipynb"}
-    assert table.keys() == EXPECTED.keys() | unreadable | {"empty.ipynb", "M?ller.ipynb"}
+    odd = {"M?ller.ipynb"} if sys.platform == "linux" else set()
+    assert table.keys() == EXPECTED.keys() | unreadable | odd | {"empty.ipynb"}
     for file in unreadable:
         assert table[file]["remark"].startswith("No notebook that can be read")
     assert table["empty.ipynb"]["remark"].startswith("No title of a lesson")

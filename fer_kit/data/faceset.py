@@ -43,7 +43,7 @@ class FaceSet:
     `Note` or str, what had to be converted, left out or assumed on the way; `targets` float32 (N, K), what
     `training.fit` learns from in place of the labels, such as shares of votes that add up to 1.
 
-    Raises ValueError when shapes, dtypes or labels do not fit together.
+    Raises ValueError when shapes, dtypes or labels do not fit together, and for a usage that does not exist.
     """
 
     images: np.ndarray
@@ -66,7 +66,7 @@ class FaceSet:
             )
         labels = np.asarray(self.labels, dtype=np.int64)
         usage = np.broadcast_to(np.asarray(self.usage, dtype=str), (count,))
-        for name in set(usage.tolist()) - set(USAGES):
+        for name in sorted(set(usage.tolist()) - set(USAGES)):
             raise ValueError(f"no usage {name!r}; there are {', '.join(USAGES)}")
         usage = usage.astype("<U11", copy=False)
         if self.files is None:

@@ -25,7 +25,9 @@ def fetch(folder="data"):
     try:
         faces = load_faces(target)
     except ValueError as error:
-        raise ValueError(f"{error}. Delete that file first: what is there is only checked") from error
+        raise ValueError(
+            f"{error}. Delete {target} first: fetch downloads nothing where a file is"
+        ) from error
     if faces.fingerprint != FINGERPRINT:
         raise ValueError(
             f"{target} is not the original FER-2013 (fingerprint {faces.fingerprint}, not {FINGERPRINT}); "

@@ -89,10 +89,10 @@ def _learned_already(run, scored, usage, twins):
         return None
     if usage == "all":
         asked = scored.usage == "Training"
-    elif usage == "Training" or twins is None:
+    elif usage == "Training":
         return None
     else:
-        asked = ~twins
+        asked = True if twins is None else ~twins
     count = np.count_nonzero(are_learned(run.folder / "learned.npz", scored) & asked)
     return f"learned from {count:,} of these {len(scored):,} faces" if count > len(scored) / 10 else None
 

@@ -219,7 +219,8 @@ def agreed_names(network, told, given):
 
     Raises ValueError when both are there and differ; `network` is what the message calls it.
     """
-    if told and given and [emotion_of(name) or name for name in given] != list(told):
+    one, other = ([emotion_of(name) or name for name in names or ()] for names in (told, given))
+    if one and other and one != other:
         raise ValueError(
             f"the outputs of {network} are {', '.join(told)}, as it says itself, and not "
             f"{', '.join(given)}; leave out {by_door('names', '--outputs')}"

@@ -53,7 +53,7 @@ def choose_seed(seed=None):
 
     Thirty students with thirty seeds see how far a score moves though nothing else has changed. Raises
     ValueError when FER_SEED is not a whole number from 0 to 2**31 - 1: NumPy takes twice as many, but lessons
-    that compare seeds need some above this one.
+    that compare seeds need some above this one; and for another `seed` than NumPy takes.
     """
     if seed is not None:
         if not 0 <= seed < 2**32:

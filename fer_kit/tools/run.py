@@ -85,7 +85,7 @@ def run(only=None, data=None, profile=None, out=None, notebooks=None, overwrite=
     A notebook that fails is named with its cell and error, the others still run.
 
     Args:
-        only: The notebooks by number ("3", "03", "00,03"). By default all, and without a profile
+        only: The notebooks by number ("3", "03", "00,03", or a list). By default all, and without a profile
             either those of `TOUR`.
         data, profile: Stand for FER_DATA and FER_PROFILE; without any the profile is `smoke`.
         out: The folder of the page, index.html, and for FER_OUT. By default the page lies where the lessons
@@ -153,7 +153,7 @@ def find_notebooks(folder=None, only=None):
     if only is None:
         return list(paths.values())
     wanted = str(only).split(",") if isinstance(only, (str, int)) else only
-    wanted = [number.strip().rjust(2, "0") if number.strip() else "''" for number in wanted]
+    wanted = [str(number).strip().rjust(2, "0") if str(number).strip() else "''" for number in wanted]
     unknown = [number for number in wanted if number not in paths]
     if unknown:
         there = ", ".join(path.stem for path in paths.values())

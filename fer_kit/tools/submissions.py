@@ -224,9 +224,9 @@ def run_cells(cells, seconds):
                     client.execute_cell(cell, ran)
         except CellTimeoutError:
             return ran, f"Stopped in code cell {ran + 1}: it took longer than {seconds:g} s."
-        except (
-            Exception
-        ) as error:  # a kernel that dies or does not start, or anything that nbclient stumbles on
+        except OSError:  # of this computer, such as a full disk, and no student's doing
+            raise
+        except Exception as error:  # a kernel that dies or does not start, or what nbclient stumbles on
             return ran, f"Stopped in code cell {ran + 1}: {error}."
     return len(cells), ""
 

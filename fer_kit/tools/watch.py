@@ -51,7 +51,7 @@ def watch(source, out=None, model="kit-small", detector="mtcnn", classify=None, 
         FileExistsError: Before anything is looked at, for a file that is there, unless `overwrite`, and for
             what is watched itself as `out`.
         Exception: What `frames`, `annotation.video` and `FacePipeline` raise; files hold what was seen until
-            then.
+            then, but a video for which there is no room on the disk is deleted.
     """
     stream = frames(source)
     out = out and _suitable(Path(out), stream, source, overwrite)

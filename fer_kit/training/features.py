@@ -182,7 +182,7 @@ def _allocate(path, faces, backbone, fresh):
 
 
 def _reserve(path):
-    """Take the room on the disk that a file will need: writing to a mapped one without kills the process."""
+    """Take the room on the disk that a file will need: without, writing to a mapped file kills Python."""
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

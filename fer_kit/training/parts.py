@@ -1,9 +1,9 @@
 """The parts of a run record on disk: each is checked when it is read, and a damaged one blocks no other.
 
-The JSON files hold their own checksums, and metrics.json of a finished run the digests of all other files:
-what is deleted, cut, changed or exchanged for a part of another run is an error that names it. While a run
-trains, state.npz holds the digests of the best model and of the history. Records of older versions have none
-of these; what can be checked without, such as a gap in the epochs, is.
+The JSON files hold their own checksums, and metrics.json of a finished run the digests of all other files
+but learned.npz: what is deleted, cut, changed or exchanged for a part of another run is an error that names
+it. While a run trains, state.npz holds the digests of the best model and of the history. Records of older
+versions have none of these; what can be checked without, such as a gap in the epochs, is.
 """
 
 import hashlib
@@ -166,10 +166,10 @@ def write_learned(path, faces):
 def are_learned(path, faces):
     """Return bool (N,): which `faces` stand in what `write_learned` wrote; none where it is not there."""
     try:
-        with np.load(path) as kept:
-            return np.isin(faces.digests.astype("S12"), kept["digests"])
-    except (OSError, ValueError, LookupError, zipfile.BadZipFile):  # of an older version, or damaged
+        learned = read_arrays(path)["digests"]
+    except (FileNotFoundError, ValueError, KeyError):  # of an older version, or damaged
         return np.zeros(len(faces), bool)
+    return np.isin(faces.digests.astype("S12"), learned)
 
 
 def read_state(folder):

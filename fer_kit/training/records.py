@@ -3,7 +3,7 @@
 config.json       the arguments; by them the same call finds its run again
 provenance.json   dataset, seed, versions, device, precision, teachers: what a figure has to cite
 history.csv       one row per epoch, complete also after an interruption
-metrics.json      status, best epoch, scores, how often PrivateTest was scored, and digests of the other files
+metrics.json      status, best epoch, scores, how often PrivateTest was scored, and digests of other files
 predictions.npz   the best model's probabilities on the faces it was selected on
 private.npz       its probabilities on PrivateTest, once this has been scored
 learned.npz       which faces it learned from, as digests, so that a score on them is told from a test

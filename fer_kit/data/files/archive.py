@@ -31,6 +31,9 @@ _STORED = 0
 _DEFLATED = 8
 _ENCRYPTED = 1
 
+SYSTEM_FOLDERS = ("lost+found", "System Volume Information", "$RECYCLE.BIN")
+"""At the top of a disk, and locked: no faces are in them."""
+
 _OPENERS = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 
 
@@ -64,18 +67,23 @@ class FolderFiles:
     def _listing(self):
         # os.walk, because with pathlib listing FER-2013 takes longer than decoding it.
         for folder, folders, files in os.walk(self.where, onerror=_refuse, followlinks=True):
-            folders[:] = [inner for inner in folders if not _leads_back(Path(folder, inner))]
+            folders[:] = [inner for inner in folders if not _leads_back(Path(folder, inner), self.where)]
             inside = folder[len(str(self.where)) + 1 :].replace(os.sep, "/")
             yield from (f"{inside}/{file}" if inside else file for file in files)
 
 
 def _refuse(error):
-    raise error  # a folder that cannot be listed would be missing without a word
+    name = Path(error.filename).name
+    if not name.startswith(".") and name not in SYSTEM_FOLDERS:
+        raise error  # a folder that cannot be listed would be missing without a word
 
 
-def _leads_back(folder):
+def _leads_back(folder, where):
     """Whether a folder is a link to one above it, in which one would walk for ever."""
-    return folder.is_symlink() and folder.resolve() in {above.resolve() for above in folder.parents}
+    if not folder.is_symlink():
+        return False
+    between = ((where / part).resolve() for part in folder.relative_to(where).parents)
+    return folder.resolve() in {*between, *where.resolve().parents}
 
 
 class OneFile:
