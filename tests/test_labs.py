@@ -1,6 +1,7 @@
 """Labs for students: no solution is left, the checks fail without one, and nothing else differs."""
 
 import ast
+import errno
 import json
 import re
 from pathlib import Path
@@ -445,3 +446,17 @@ def test_the_course_for_nbgrader_keeps_all_text(lesson):
         assert all(not line or line in stub or line.startswith(marks) for line in added)
     names = [c.metadata.nbgrader.grade_id for c in source.cells if "nbgrader" in c.metadata]
     assert len(names) == len(set(names)) >= 5
+
+
+def test_a_full_disk_leaves_no_half_of_the_labs(tmp_path, monkeypatch):
+    real = Path.replace
+
+    def full(partial, target):
+        if target.name.startswith("02"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(partial, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left on device: '.*02_preprocessing.ipynb'"):
+        write_labs(tmp_path / "labs")
+    assert not list((tmp_path / "labs").iterdir())

@@ -197,7 +197,7 @@ def text_of(notebook):
 
 
 def write_all(texts, overwrite=False):
-    """Write {Path: text}, all or nothing; return the Paths.
+    """Write {Path: text}; return the Paths. Where one cannot be written, none is left that was not there.
 
     A file that is there with the same text is left alone. Raises FileExistsError, naming the file, for
     one with another text, unless `overwrite` is True: it may hold a student's work. Raises OSError where a
@@ -214,7 +214,13 @@ def write_all(texts, overwrite=False):
                 f"{path} is there and differs from what would be written: it may hold somebody's work, "
                 f"so nothing was written. Move it away, {ELSEWHERE}, or add --overwrite"
             )
-    for path, text in texts.items():
-        with replacing(path) as file:
-            file.write(text.encode())
+    new = [path for path in texts if not path.exists()]
+    try:
+        for path, text in texts.items():
+            with replacing(path) as file:
+                file.write(text.encode())
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
     return list(texts)
