@@ -103,6 +103,10 @@ def test_twelve_bits_are_not_nearly_black():
     image, done = read_picture(cv2.imencode(".png", WAVE.astype(np.uint16) * 16)[1].tobytes())
     assert np.abs(image.astype(int) - WAVE).max() <= 1
     assert done == ("16-bit",)
+    for opaque in (65_535, 4_095):  # all bits of the file, or those of the colours
+        seen = np.dstack([WAVE.astype(np.uint16) * 16] * 3 + [np.full(WAVE.shape, opaque, np.uint16)])
+        image, done = read_picture(cv2.imencode(".png", seen)[1].tobytes())
+        assert np.abs(image[..., 0].astype(int) - WAVE).max() <= 1 and done == ("16-bit",)
 
 
 @given(st.sampled_from([np.uint16, np.int16, np.uint32, np.int32]), st.data())

@@ -206,10 +206,13 @@ def _finished(content, image):
     elif image.ndim == 3:
         image = cv2.cvtColor(image, {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}[image.shape[2]])
     done = []
+    transparent = image.ndim == 3 and image.shape[2] in (2, 4)
     if image.dtype != np.uint8:
-        image, word = to_uint8(image)
+        colours, word = to_uint8(image[..., :-1] if transparent else image)
+        # Alpha often has all bits of the file's type where the colours have fewer.
+        image = np.concatenate([colours, to_uint8(image[..., -1:])[0]], axis=2) if transparent else colours
         done.append(word)
-    if image.ndim == 3 and image.shape[2] in (2, 4):
+    if transparent:
         if image[..., -1].min() < 255:
             done.append("partly transparent")
         image = _on_white(image)
