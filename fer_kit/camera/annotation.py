@@ -174,9 +174,9 @@ class _Webm:
     """A video of `rate` frames per second under way."""
 
     def __init__(self, path, rate, shape):
+        self.path = path
         scale = min(1, LONGEST / max(shape[:2]))
         # Even sides, as VP8 wants them, and not tiny.
-        self.path = path
         self.size = tuple(max(16, round(n * scale) // 2 * 2) for n in shape[1::-1])
         self.rate = rate
         self.written = 0

@@ -93,7 +93,7 @@ def _learned_already(run, scored, usage, twins):
         return None
     else:
         asked = True if twins is None else ~twins
-    count = np.count_nonzero(are_learned(run.folder / "learned.npz", scored) & asked)
+    count = np.count_nonzero(are_learned(run.folder, scored) & asked)
     return f"learned from {count:,} of these {len(scored):,} faces" if count > len(scored) / 10 else None
 
 

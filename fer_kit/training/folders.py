@@ -10,7 +10,7 @@ from fer_kit.training import parts
 from fer_kit.training.recipes import differences
 from fer_kit.training.records import Run
 
-WRITTEN = (*parts.SMALL, "learned.npz", "best.keras", "state.npz", "head.keras")
+WRITTEN = (*parts.SMALL, parts.LEARNED, "best.keras", "state.npz", "head.keras")
 """All that training writes into the folder of a run, and so all that it may replace there."""
 
 OF_OWN_NETWORKS = {

@@ -122,7 +122,7 @@ def fit(
             with contextlib.nullcontext() if as_built else distribution(devices):
                 model = _prepare(model, variant, recipe, learned, precision)
                 _write_provenance(run, model, faces, learned, selecting, seed, teachers)
-                parts.write_learned(run.folder / "learned.npz", learned)
+                parts.write_learned(run.folder, learned)
                 with _explained(run, recipe):
                     targets = distillation.targets(learned, teachers, recipe.teacher) if teachers else None
                     ended = _train(

@@ -17,6 +17,7 @@ from fer_kit.runtime.files import file_digest, read_json, replacing
 from fer_kit.runtime.names import by_door
 
 SMALL = ("config.json", "provenance.json", "history.csv", "metrics.json", "predictions.npz", "private.npz")
+LEARNED = "learned.npz"
 COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
 OFFICIAL = {"PublicTest": "e940e01ef30b4008", "PrivateTest": "3adea8f5e3e37363"}
@@ -157,16 +158,16 @@ def write_predictions(path, faces, probabilities, **more):
         np.savez_compressed(file, probabilities=rounded, **known, **more)
 
 
-def write_learned(path, faces):
+def write_learned(folder, faces):
     """Write which `faces` a run learns from, all or nothing: 48 bits of each one's digest, no pixel."""
-    with replacing(path) as file:
+    with replacing(Path(folder) / LEARNED) as file:
         np.savez_compressed(file, digests=np.unique(faces.digests.astype("S12")))
 
 
-def are_learned(path, faces):
+def are_learned(folder, faces):
     """Return bool (N,): which `faces` stand in what `write_learned` wrote; none where it is not there."""
     try:
-        learned = read_arrays(path)["digests"]
+        learned = read_arrays(Path(folder) / LEARNED)["digests"]
     except (FileNotFoundError, ValueError, KeyError):  # of an older version, or damaged
         return np.zeros(len(faces), bool)
     return np.isin(faces.digests.astype("S12"), learned)
