@@ -308,6 +308,8 @@ def test_what_a_learning_curve_cannot_tell():
     falling = data_size.fit_power_law([100, 1000], [0.6, 0.5])
     assert falling.faces_for(0.7) == np.inf
     assert data_size.PowerLaw(1, 0.2, floor=0.3).faces_for(0.8) == np.inf
+    for nearly_flat in (1e-4, 1e-17, 5e-324):
+        assert data_size.PowerLaw(0.8, nearly_flat).faces_for(0.3) == np.inf
 
 
 # ---- figures ----

@@ -128,7 +128,8 @@ class PowerLaw:
         left = 1 - self.floor - accuracy
         if left <= 0 or self.exponent <= 0:
             return np.inf
-        return float((self.scale / left) ** (1 / self.exponent))
+        with np.errstate(over="ignore"):  # a curve that is nearly flat
+            return float(np.float64(self.scale / left) ** (1 / self.exponent))
 
 
 def fit_power_law(faces, accuracy, floor=0.0):
