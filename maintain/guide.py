@@ -18,8 +18,8 @@ from maintain.badges import repository
 
 ANSWERS = """# Answers
 
-To questions of the prose and to open exercises: what lessons say, folded away, and labs leave out. Written by
-`python -m maintain guide`."""
+Answers to the questions in the lessons' text and to the open exercises. The lessons show them folded, or as
+solutions; the labs leave them out. Written by `python -m maintain guide`."""
 
 LESSONS = {
     "zhao": "05",
@@ -28,6 +28,8 @@ LESSONS = {
     "murphy": "06",
     "kit": "05",
     "kit-transfer": "06",
+    "kit-vote": "15",
+    "murphy-dropdisgust": "07",
 }
 """The lesson in which networks are trained, by their id or the first word of it."""
 
@@ -196,10 +198,10 @@ def sizes_table(package):
     for path in sorted(package.rglob("*.py")):
         room = path.relative_to(package).parts[0].removesuffix(".py")
         lengths.setdefault(room, []).append(len(path.read_text(encoding="utf-8").splitlines()))
-    rows = ["| | modules | lines |", "|---|---:|---:|"]
-    rows += [f"| {room} | {len(lines)} | {sum(lines):,} |" for room, lines in lengths.items()]
+    rows = ["| | modules | lines, about |", "|---|---:|---:|"]
+    rows += [f"| {room} | {len(lines)} | {round(sum(lines), -2):,} |" for room, lines in lengths.items()]
     every = [count for lines in lengths.values() for count in lines]
-    return "\n".join([*rows, f"| **all** | {len(every)} | {sum(every):,} |"])
+    return "\n".join([*rows, f"| **all** | {len(every)} | {round(sum(every), -2):,} |"])
 
 
 def results_table(records):
@@ -227,10 +229,11 @@ def answers_page(lessons):
         asked = ""
         for cell, exercise in with_exercises(notebook):
             if has_tag(cell, "reply") or (has_tag(cell, "solution") and cell.cell_type == "markdown"):
-                title = exercise.cells[0].source.splitlines()[0] if exercise and exercise.number else asked
+                text = exercise.cells[0].source if exercise and exercise.number else asked
+                title, _, task = text.partition("\n")
                 answer = re.sub(r"</?details>|<summary>.*?</summary>", "", cell.source).strip()
                 quoted = "\n".join(f"> {line}".rstrip() for line in answer.splitlines())
-                page += [f"**{title.lstrip('# ')}**", quoted]
+                page += filter(None, (f"**{title.lstrip('# ')}**", task.strip(), quoted))
             elif cell.cell_type == "markdown" and not has_tag(cell, "hint"):
                 asked = question_in(cell.source)
     text = "\n\n".join(page) + "\n"

@@ -45,8 +45,9 @@ LIMITS = (  # `limits` puts a sentence from the scores between them
     "Ask the people in front of a camera before you run it, and keep no pictures of them.",
 )
 LICENCE = (
-    "The weights are the kit's own. FER-2013 may be used for research and not passed on; none of its images "
-    "are in the weights, but whoever uses them commercially should ask its owners first."
+    "The weights are the kit's own, under its MIT licence. FER-2013 may be used for research and not passed "
+    "on; none of its images are in the weights, but whoever uses them commercially should ask its owners "
+    "first."
 )
 
 
@@ -259,7 +260,7 @@ def model_card(run, name, model):
         "epochs": {"trained": len(run.history), "best": run.best_epoch},
         "data": provenance["dataset"] | {"trained on faces": provenance["trained_on"]["faces"]},
         "protocol": f"{_learned_from(config, provenance)}, selected on {provenance['selected_on']}, "
-        f"PrivateTest scored {run.metrics['private_test_scored']} time(s)",
+        f"PrivateTest scored {_how_often(run.metrics)}",
         "teachers": provenance.get("teachers", []),
         "selected on": {"usage": provenance["selected_on"], "accuracy": run.best_accuracy},
         "PrivateTest": score,
@@ -303,6 +304,17 @@ def limits(score):
         f"{worst}, {1 - found[worst]:.0%} of its faces."
     )
     return [*LIMITS[:2], sentence, *LIMITS[2:]]
+
+
+def _how_often(metrics):
+    """How often PrivateTest was scored, in words."""
+    views = [
+        known.get("augment", "") for known in metrics["scores"].values() if known["usage"] == "PrivateTest"
+    ]
+    count = metrics["private_test_scored"]
+    if count == 2 and sorted(views) == ["", "ten-crop"]:
+        return "twice: in one view of each face (the score below) and in ten"
+    return "once" if count == 1 else f"{count} times"
 
 
 def in_words(card):

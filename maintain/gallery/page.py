@@ -41,8 +41,9 @@ their intervals.
 One score has a standard error of about 0.8 points, the difference of two about 1.1. For two networks on
 the same faces use the paired test of lesson 09. A dash: not measured, or under *twin-free* not
 comparable, because twins were looked for in more faces than the network learned from.
-*kit-vote* is the mean answer of the kit's own networks, the strongest two or more, as many as score
-best on PublicTest.
+*kit-vote* averages the probabilities of the kit's strongest networks, as many as score best on PublicTest.
+The files kit-small and kit-compact that come with the kit are trainings of the rows kit-small-taught and
+kit-compact-taught; captions about drawn faces mean these files.
 In murphy's rows another network with ImageNet's weights stands in for InceptionV3, whose file has to be
 downloaded; its name and the side of its pictures stand in the row. murphy-dropdisgust tells six emotions
 apart, on faces without disgust: no other row answers the same questions.
@@ -65,10 +66,10 @@ last two rows are from [arXiv 1612.02903](https://arxiv.org/abs/1612.02903).
 DIARY = """## Notes on the kit's own records
 
 - **How averaged weights are scored.** `ema` averages weights, and the average needs batch statistics of
-  its own. `kit-best`, its second seed and the taught networks of 120 epochs and more are scored with
-  statistics of unchanged faces, the kit's other networks with those of augmented faces and with
-  dropout. Rows of the two kinds cannot be compared, so this table does not tell whether *light* or
-  *strong* augmentation is better.
+  its own. They are those of unchanged faces, except in `kit-compact`, `kit-best-light`,
+  `kit-small-20-epochs` and the older studies: these were scored with statistics of augmented faces and
+  with dropout. The two kinds cannot be compared, so this page does not tell whether *light* or *strong*
+  augmentation is better.
 - **A network that never learned.** `studies/vgg-never-learned` is zhao's VGG by zhao's recipe on a GPU
   with JAX: from the first epoch on it gives all faces one emotion. Two steps of Adam had made its dense
   layers, which nothing normalises, confident and wrong, and where probabilities are clipped at 1e-7
@@ -182,7 +183,7 @@ def front_page(out, table):
     lines += [f"| {name} | {right} |" for name, right in rows.items()]
     page = f"[All networks, figures and records]({out.name}/README.md)."
     notes = "In brackets: the 95 % interval, for people as reported. The networks' faces are PrivateTest's. "
-    notes += f"{_mean_over_seeds(card, table)}{page}"
+    notes += f"{_mean_over_seeds(card, table)}{_others_shipped()}{page}"
     return "\n".join([*lines, "", notes, "", ""])
 
 
@@ -193,6 +194,16 @@ def _mean_over_seeds(card, table):
         return ""
     shipped = f"kit-small as it comes with the kit is one training by the recipe {card['recipe']}"
     return f"{shipped}; the mean of its recorded trainings is {100 * mean:.1f}. "
+
+
+def _others_shipped():
+    """A sentence on each other network whose weights come with the kit."""
+    cards = [pretrained.card(name) for name in pretrained.shipped() if name != "kit-small"]
+    return "".join(
+        f"{card['name']} comes with it, too ({card['cost']['parameters']:,} parameters, "
+        f"{100 * card['PrivateTest']['accuracy']:.1f}); of the others there are records. "
+        for card in cards
+    )
 
 
 def _in_hundred(share, low, high):
@@ -254,12 +265,13 @@ def _gallery(shown):
             if report in CITATIONS:
                 yield f"{CITATIONS[report]}.\n"
         for stem, drawn in mine:
-            what = (
-                f"**{drawn.report_id}**: {REPORTED[drawn.report_id].what}. "
-                if drawn.report_id in REPORTED
-                else ""
-            )
-            yield f"{what}{drawn.caption}\n\n![{drawn.caption}]({stem}.png)\n"
+            what, seen = "", drawn.caption
+            if drawn.report_id in REPORTED:
+                what = f"**{drawn.report_id}**: {REPORTED[drawn.report_id].what}. "
+            elif drawn.report_id:
+                what, seen = f"**{drawn.report_id}**: ", f"{drawn.report_id}: {drawn.caption}"
+            yield f"{what}{drawn.caption}\n\n![{seen}]({stem}.png)\n"
+
     have = {drawn.report_id for _, drawn in shown}
     missing = [name for name in REPORTED if name not in have]
     yield "## Shown in the notebooks, not here\n"
