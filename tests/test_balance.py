@@ -2,12 +2,13 @@
 
 import signal
 import sys
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
-from fer_kit.data.balancing import balance, balance_train_folder, multiply, originals
+from fer_kit.data.balancing import balance, balance_train_folder, multiply, originals, with_copies
 from fer_kit.data.emotions import EMOTIONS
 from fer_kit.data.faceset import FaceSet
 from fer_kit.data.loading import load_faces
@@ -108,6 +109,14 @@ def test_unusual_folder_names_are_mapped_and_reported(src, tmp_path):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(EMOTIONS)
     assert any("Happiness" in note.text for note in balanced.notes)
     assert any("contempt" in note.text for note in balanced.notes)
+
+
+def test_a_path_that_looks_like_a_copys_is_an_original(train):
+    names = np.array([f"fer augmented set/{file}" for file in train.files])
+    named = replace(train, files=names)
+    assert originals(named).tolist() == names.tolist()
+    twice = with_copies(with_copies(named, 2), 1)
+    assert set(originals(twice)) == set(names)
 
 
 def test_two_images_of_one_name_are_not_made_one(src, tmp_path):

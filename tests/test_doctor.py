@@ -357,6 +357,12 @@ def test_every_row_is_given_once_and_faces_keep_their_own(original, reference, s
     assert (copy.digests == original.digests[found.origin]).all()
 
 
+def test_pictures_of_dots_are_not_called_blurred(original):
+    dots = np.random.default_rng(0).integers(0, 2, original.images.shape, np.uint8) * np.uint8(255)
+    assert (Signatures.of(replace(original, images=dots)).sharpness == 255).all()
+    assert not [note for note in examine(replace(original, images=dots)).findings if "blur" in str(note)]
+
+
 @given(st.integers(-40, 40))
 @settings(max_examples=15, deadline=None)
 def test_a_hash_does_not_see_light(original, shift):

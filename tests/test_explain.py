@@ -76,6 +76,22 @@ def test_grad_cam_finds_the_evidence(model):
     assert np.mean(share_in_patch(heat, data.labels)) > 0.25  # six times what heat everywhere would give
 
 
+def test_a_softmax_that_is_a_layer_is_left_out_like_one_that_is_an_activation(model):
+    last = model.layers[-1]
+    scores = layers.Dense(3)(last.input)
+    other = keras.Model(model.inputs[0], layers.Softmax()(scores))
+    other.layers[-2].set_weights([50 * weight for weight in last.get_weights()])  # sure: no gradient is left
+    usual = keras.models.clone_model(model)
+    usual.set_weights(model.get_weights())
+    usual.layers[-1].set_weights(other.layers[-2].get_weights())
+    data = with_patch(6)
+    for explanation in (explain.grad_cam, explain.guided_backpropagation):
+        heat = explanation(other, data.images)
+        assert heat.any(axis=(1, 2)).all()
+        np.testing.assert_allclose(heat, explanation(usual, data.images), atol=1e-4)
+    assert np.allclose(other.predict(data.x, verbose=0).sum(1), 1)
+
+
 def test_grad_cam_of_the_other_emotion_looks_elsewhere(model):
     data = with_patch(12)
     other = explain.grad_cam(model, data.images, emotion=1 - data.labels)

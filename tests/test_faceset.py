@@ -5,6 +5,7 @@ import os
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -105,6 +106,8 @@ def test_drawing_per_emotion_per_usage_and_from_all():
         ((np.zeros((2, 64, 64), np.uint8), [0, 0], "Training"), r"\(2, 64, 64\)"),
         ((np.zeros((2, 48, 48), np.uint8), [0, 7], "Training"), "face 1 has label 7; labels go from 0 to 6"),
         ((np.zeros((2, 48, 48), np.uint8), [0], "Training"), "labels has 1 entries for 2 images"),
+        ((np.zeros((2, 48, 48), np.uint8), [0, 1.7], "Training"), "labels must be whole numbers, not 1.7"),
+        ((np.zeros((2, 48, 48), np.uint8), [0, np.nan], "Training"), "labels must be whole numbers, not nan"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(arguments, message):
@@ -117,6 +120,16 @@ def test_an_absent_part_is_named():
         _ = random_faces(3).public_test
     with pytest.raises(ValueError, match="no usage 'test'; there are Training, PublicTest, PrivateTest"):
         random_faces(3).part("test")
+
+
+@pytest.mark.parametrize(
+    "files", [["a", "b"], ("a", "b"), np.array(["a", "b"], object), pd.Series(["a", "b"])]
+)
+def test_files_may_be_any_names(tmp_path, files):
+    faces = FaceSet(np.zeros((2, 48, 48), np.uint8), np.array([0.0, 1.0]), "Training", files=files)
+    faces.save(tmp_path / "faces.npz")
+    assert FaceSet.load(tmp_path / "faces.npz").files.tolist() == ["a", "b"]
+    assert faces[np.array([False, True])].files.tolist() == ["b"]
 
 
 def test_save_and_load(tmp_path):

@@ -9,7 +9,9 @@ import re
 import string
 import sys
 import tarfile
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -21,6 +23,7 @@ from hypothesis import strategies as st
 from fer_kit.data.doctor import examine_path
 from fer_kit.data.emotions import EMOTIONS, USAGES
 from fer_kit.data.faceset import FaceSet
+from fer_kit.data.files import archive
 from fer_kit.data.files.layout import USAGE_WORDS, usage_of
 from fer_kit.data.files.numbering import NUMBERINGS
 from fer_kit.data.loading import check_outside, find_dataset, load_faces
@@ -197,6 +200,36 @@ def test_parquet_with_pixels(some, tmp_path, cell):
     }
     cells = [kinds[cell](image) for image in some.training.images]
     assert parquet(tmp_path, cells, words_of(some.training)).fingerprint == some.training.fingerprint
+
+
+def test_threads_that_read_at_once_open_one_archive(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_BZIP2) as out:
+        for number in range(40):
+            out.writestr(f"{number}.txt", str(number))
+    files, plain, opened = archive.ZipFiles(tmp_path / "a.zip"), zipfile.ZipFile, []
+
+    def slowly(file):
+        opened.append(file)
+        time.sleep(0.05)
+        return plain(file)
+
+    monkeypatch.setattr(zipfile, "ZipFile", slowly)
+    with ThreadPoolExecutor(8) as threads:
+        read = list(threads.map(files.__getitem__, files))
+    assert len(opened) == 1 and read == [name.removesuffix(".txt").encode() for name in files]
+
+
+@pytest.mark.parametrize(("where", "folder"), [("/", "/train/angry"), ("data", "data/train/angry")])
+def test_names_in_a_folder_are_whole_also_at_the_root_of_a_drive(monkeypatch, where, folder):
+    monkeypatch.setattr(os, "walk", lambda *_, **__: [(where, [], ["readme.txt"]), (folder, [], ["1.png"])])
+    assert list(archive.FolderFiles(where)) == ["readme.txt", "train/angry/1.png"]
+
+
+@pytest.mark.parametrize("labels", [[[0.5, 0.5, 0]], [[2, -1, 0]], [0.5], [np.inf], [np.nan]])
+def test_numbers_that_are_no_labels_are_refused(tmp_path, labels):
+    np.savez(tmp_path / "a.npz", x=np.zeros((4, 48, 48), np.uint8), y=np.array(4 * labels))
+    with pytest.raises(ValueError, match="a.npz"):
+        load_faces(tmp_path / "a.npz", allow_missing=True)
 
 
 @pytest.mark.parametrize("gone", ["a picture", "a label", "a number"])

@@ -109,6 +109,24 @@ def test_twelve_bits_are_not_nearly_black():
         assert np.abs(image[..., 0].astype(int) - WAVE).max() <= 1 and done == ("16-bit",)
 
 
+@pytest.mark.parametrize(
+    ("values", "pixels", "done"),
+    [
+        ([0, 0.5, 1.004], [0, 128, 255], "float"),
+        ([-0.02, 0.5, 1.1], [0, 128, 255], "float"),
+        ([-1.02, 0, 1.03], [0, 128, 255], "signed float"),
+        ([-0.4, 100, 254.9], [0, 100, 255], "float"),
+        ([-8.3, 100, 262], [0, 100, 255], "float"),
+        ([-128, 0, 127], [0, 128, 255], "signed float"),  # no range of fractions: stretched
+        ([0, 0.5, 1], [0, 128, 255], "float"),
+        ([0, 2, 255], [0, 2, 255], "float"),
+    ],
+)
+def test_fractions_may_overshoot_their_range_as_resampling_makes_them(values, pixels, done):
+    found, word = to_uint8(np.array(values, np.float32))
+    assert (found.tolist(), word) == (pixels, done)
+
+
 @given(st.sampled_from([np.uint16, np.int16, np.uint32, np.int32]), st.data())
 def test_no_bright_pixel_of_whole_numbers_becomes_black(kind, data):
     bright = data.draw(st.integers(64, np.iinfo(kind).max))

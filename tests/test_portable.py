@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -55,6 +56,18 @@ def test_a_copy_answers_alike(tmp_path, faces):
     copy_portable(tmp_path / "new.keras", tmp_path / "old.keras")
     read = pretrained.load_model(tmp_path / "old.keras")
     np.testing.assert_array_equal(*(m.predict(faces.x[:8], verbose=0) for m in (model, read)))
+
+
+def test_a_file_takes_its_own_place_when_it_is_closed(tmp_path, monkeypatch):
+    """Windows replaces no file that is open."""
+    path = tmp_path / "model.keras"
+    zoo.build("kit-small").save(path)
+    plain, opened, found = zipfile.ZipFile, [], []
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *args: opened.append(plain(*args)) or opened[-1])
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda *args: found.append(opened[0].fp) or replace(*args))
+    copy_portable(path, path)
+    assert found == [None], "the source is open while it is replaced"
 
 
 def test_a_file_of_a_newer_keras_is_read(tmp_path, monkeypatch):

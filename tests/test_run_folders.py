@@ -1,6 +1,7 @@
 """Run folders: a part that is deleted, cut, changed or exchanged is an error, and never another number."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from fer_kit.evaluation.scoring import evaluate
 from fer_kit.models.layers import weights_digest
 from fer_kit.models.portable import copy_portable
 from fer_kit.runtime.files import digest_of, write_json
+from fer_kit.runtime.locks import locked
 from fer_kit.training import parts
 from fer_kit.training.records import Run, emotions_of, open_model
 
@@ -276,6 +278,27 @@ def test_the_predictions_kept_are_those_of_the_score(few, whole, tmp_path):
         official = evaluate(run, whole, "PrivateTest")
         assert run.score()["accuracy"] == official.accuracy
         assert recorded_scores(run, "PrivateTest").faces == len(private)
+
+
+def test_nobody_elses_score_comes_between_reading_and_writing(few, whole, tmp_path, monkeypatch):
+    run = fit(few, tmp_path / "run", SHORT, model=small_model(plain=True), epochs=1)
+    monkeypatch.setitem(parts.OFFICIAL, "PrivateTest", whole.private_test.fingerprint)
+    monkeypatch.setattr(scoring, "PATIENCE", 0)
+    before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+    scores = evaluate(run.model(), whole, "PrivateTest", twins_from=few)
+    with locked(run.folder), ThreadPoolExecutor() as elsewhere:
+        with pytest.raises(BlockingIOError, match="is being written to"):
+            elsewhere.submit(scoring.record_private_score, run, scores).result()
+        assert {name: (run.folder / name).read_bytes() for name in before} == before
+
+
+def test_lines_of_a_history_written_on_windows_are_lines(tmp_path):
+    path = tmp_path / "history.csv"
+    rows = [b"epoch,val_loss,val_accuracy", b"1,1.5,0.4", b"2,1.4,0.5", b"3,1.3,0.6"]
+    for end in (b"\r\r\n", b"\r\n", b"\n"):
+        path.write_bytes(end.join(rows) + end)
+        path.write_bytes(parts.first_lines(path, 2))
+        assert parts.read_history(path, 2).val_accuracy.tolist() == [0.4, 0.5]
 
 
 # ---- what a model is ----

@@ -569,3 +569,41 @@ def test_averaged_weights_are_scored_with_batch_statistics_of_their_own(few):
     averages.on_test_end()
     for old, new in zip(before, model.get_weights(), strict=True):
         assert new == pytest.approx(old, abs=1e-6)
+
+
+def test_batch_statistics_weigh_faces_and_know_layers_of_one_name_apart():
+    import keras
+
+    from fer_kit.models import statistics
+
+    def part():
+        inputs = keras.Input((1,))
+        return keras.Model(inputs, keras.layers.BatchNormalization(name="bn")(inputs), name="part")
+
+    inputs = keras.Input((2,))
+    one, other = part(), part()
+    other.name = "other"
+    other.get_layer("bn").momentum = 0.5
+    both = keras.layers.Concatenate()([one(inputs[:, :1]), other(inputs[:, 1:])])
+    model = keras.Model(inputs, both)
+    rng = np.random.default_rng(0)
+    values = np.array([5, 100]) + rng.normal(0, [1, 10], (257, 2))  # a batch of 256, and one of a single row
+    normalisers = statistics.batch_normalisers(model)
+    step = statistics.statistics_step(statistics.in_use(model), normalisers)
+    found = statistics.measure_batch_statistics(statistics.in_use(model), step, values.astype("f4"), 256)
+    mean, variance, other_mean, other_variance = (float(value[0]) for value in found)
+    assert (mean, other_mean) == pytest.approx(tuple(values.mean(0)), rel=1e-3)
+    assert (variance, other_variance) == pytest.approx(tuple(values.var(0)), rel=0.02)
+
+
+@pytest.mark.parametrize("loss", [np.nan, np.inf])
+def test_a_loss_of_the_selecting_faces_that_is_no_number_ends_training(loss):
+    from fer_kit.training.callbacks import Watch
+
+    model = small_model(plain=True)
+    model.compile("sgd", "categorical_crossentropy")
+    watch = Watch()
+    watch.set_model(model)
+    watch.on_epoch_begin(0)
+    with pytest.raises(FloatingPointError, match="of the faces that select became (nan|inf) after epoch 1"):
+        watch.on_epoch_end(0, {"loss": 2.0, "val_loss": loss})  # the last step broke the weights

@@ -102,6 +102,16 @@ def test_unknown_options_of_both_stages_are_refused_before_any_work(base, few, b
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("recipe", [replace(QUICK, mixup=0.2), "kit-small-taught"])
+def test_what_needs_pictures_is_refused_before_any_work(few, backbone, tmp_path, recipe):
+    for options in ({"recipe": recipe}, {"recipe": QUICK, "teacher": "kit-small"}):
+        with pytest.raises(
+            ValueError, match="a head learns from features; mixup and a teacher need pictures"
+        ):
+            transfer.train_head(backbone, few, tmp_path / "run", cache=tmp_path / "cache", **options)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("kill", ["before", "between"])
 def test_a_kill_before_the_whole_model_is_saved_is_made_good(few, backbone, tmp_path, kill, monkeypatch):
     def killed(*args):

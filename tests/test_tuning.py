@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_kit.data.sample.people import draw_sample
+from fer_kit.models import zoo
 from fer_kit.plots import tuning as tuning_plots
 from fer_kit.runtime.code import code_digest
 from fer_kit.runtime.seeds import seeded
@@ -479,6 +480,22 @@ def test_the_finder_rises_stops_at_divergence_and_leaves_the_weights(few):
     assert 1e-4 < 10 * rate < curve.learning_rate.iloc[-1]
     assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
     assert isinstance(tuning_plots.finder(curve, rate), tuning_plots.plt.Figure)
+
+
+def test_the_finder_gives_a_trained_network_back_also_when_it_is_stopped(few, monkeypatch):
+    network = zoo.build("zhao-sepconv")
+    told = network.predict(few.x[:8], verbose=0)
+    learning_rate.find_learning_rate(network, few, QUICK, steps=3)
+    np.testing.assert_array_equal(network.predict(few.x[:8], verbose=0), told)
+
+    def stopped(model, batches, rates):
+        model.set_weights([0 * weight for weight in model.get_weights()])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(learning_rate, "_rising", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        learning_rate.find_learning_rate(network, few, QUICK, steps=3)
+    np.testing.assert_array_equal(network.predict(few.x[:8], verbose=0), told)
 
 
 @pytest.mark.parametrize("end", [[9.0, 30.0], [1.0] * 40], ids=["shoots up", "stays flat"])

@@ -1,5 +1,6 @@
 """Balancing: equally many faces of every emotion, in memory or as a new folder."""
 
+import re
 import tempfile
 from collections import Counter
 from dataclasses import replace
@@ -97,7 +98,13 @@ def with_copies(faces, copies, seed=0, change=augment_face):
 
 def originals(faces):
     """Return which file each face came from, str (N,): a copy made here names the face it is a copy of."""
-    return np.array([str(file).split(_MARK)[0] for file in faces.files])
+    return np.array([_without_marks(file)[0] for file in faces.files])
+
+
+def _without_marks(file):
+    """Return the name of a file, and what copying has put behind it."""
+    name = re.sub(rf"({_MARK}\d+)+$", "", str(file))
+    return name, str(file)[len(name) :]
 
 
 def balance_train_folder(src, dst, target=5000, seed=0):
@@ -192,9 +199,9 @@ def _file_names(faces):
     """The paths `<emotion>/<file>` that the faces get. Raises ValueError when two would be the same."""
     names = []
     for file, label in zip(faces.files, faces.labels, strict=True):
-        original, _, number = str(file).partition(_MARK)
+        original, marks = _without_marks(file)
         path = PurePosixPath(original)
-        name = f"{path.stem}_augmented_{number}.png" if number else path.name
+        name = f"{path.stem}{marks.replace(' ', '_')}.png" if marks else path.name
         names.append(f"{faces.names[label]}/{name}")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:

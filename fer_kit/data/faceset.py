@@ -64,13 +64,17 @@ class FaceSet:
             raise ValueError(
                 f"images must be uint8 (N, {SIZE}, {SIZE}), not {self.images.dtype} {self.images.shape}"
             )
-        labels = np.asarray(self.labels, dtype=np.int64)
+        labels = np.asarray(self.labels)
+        if labels.dtype.kind == "f" and (labels != np.rint(labels)).any():
+            raise ValueError(f"labels must be whole numbers, not {labels[labels != np.rint(labels)][0]}")
+        labels = labels.astype(np.int64)
         usage = np.broadcast_to(np.asarray(self.usage, dtype=str), (count,))
         for name in sorted(set(usage.tolist()) - set(USAGES)):
             raise ValueError(f"no usage {name!r}; there are {', '.join(USAGES)}")
         usage = usage.astype("<U11", copy=False)
         if self.files is None:
-            object.__setattr__(self, "files", np.array([f"face {i}" for i in range(count)]))
+            object.__setattr__(self, "files", [f"face {i}" for i in range(count)])
+        object.__setattr__(self, "files", np.asarray(self.files, dtype=str))
         for name, values in (("labels", labels), ("usage", usage), ("files", self.files)):
             if len(values) != count:
                 raise ValueError(f"{name} has {len(values)} entries for {count} images")

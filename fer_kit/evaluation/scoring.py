@@ -10,10 +10,11 @@ from fer_kit.data.emotions import EMOTIONS, USAGES, emotion_of
 from fer_kit.evaluation.scores import Scores, check_probabilities, scaled
 from fer_kit.models.contract import check_from_elsewhere, check_names
 from fer_kit.models.layers import weights_digest
+from fer_kit.runtime.locks import locked
 from fer_kit.runtime.names import by_door
 from fer_kit.training.batches import plain_faces
 from fer_kit.training.parts import are_learned, is_plain, score_name, write_predictions
-from fer_kit.training.records import emotions_of, open_model
+from fer_kit.training.records import PATIENCE, emotions_of, open_model
 
 SHIFT = 2
 """How far the shifted views of ten-crop lie from the centre, in pixels."""
@@ -133,10 +134,11 @@ def record_private_score(run, scores):
     was selected there or learned from it.
     """
     numbers = scores.as_json()
-    known = run.metrics["scores"] | {score_name(numbers): numbers}
-    if is_plain(numbers, known, run.provenance, run.weights, "PrivateTest"):
-        _keep_predictions(run, scores)
-    run.add_score(numbers)
+    with locked(run.folder, PATIENCE):  # nobody else's score comes between reading and writing
+        known = run.metrics["scores"] | {score_name(numbers): numbers}
+        if is_plain(numbers, known, run.provenance, run.weights, "PrivateTest"):
+            _keep_predictions(run, scores)
+        run.add_score(numbers)
     if leak := numbers.get("leak"):
         warnings.warn(f"{run.folder} {leak}: its score there is no test score", stacklevel=3)
     times = run.metrics["private_test_scored"]

@@ -32,9 +32,10 @@ def copy_portable(source, target, about=None):
     place of what the file says of itself. Raises zipfile.BadZipFile or ValueError for what is no `.keras`
     file.
     """
-    with zipfile.ZipFile(source) as old, replacing(target) as file, zipfile.ZipFile(file, "w") as new:
-        for entry in old.infolist():
-            content = old.read(entry)
+    with zipfile.ZipFile(source) as old:  # closed before it is replaced: Windows replaces no open file
+        entries = [(entry, old.read(entry)) for entry in old.infolist()]
+    with replacing(target) as file, zipfile.ZipFile(file, "w") as new:
+        for entry, content in entries:
             if entry.filename == "config.json":
                 content = portable_config(content)
             if entry.filename == "metadata.json" and about is not None:

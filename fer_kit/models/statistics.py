@@ -1,6 +1,7 @@
 """Batch-norm statistics: the running means and variances of batch normalisation, measured again."""
 
 import keras
+import numpy as np
 
 from fer_kit.models.layers import all_layers
 
@@ -22,8 +23,9 @@ def in_use(model):
     """
 
     def call(layer, *args, **kwargs):
-        trains = isinstance(layer, (keras.layers.BatchNormalization, keras.Model))
-        return layer(*args, **kwargs | {"training": trains})
+        if isinstance(layer, keras.Layer):  # an operation, such as x[:, 1:], knows no training
+            kwargs["training"] = isinstance(layer, (keras.layers.BatchNormalization, keras.Model))
+        return layer(*args, **kwargs)
 
     layers = keras.Model(model.inputs, model.outputs)
     return keras.models.clone_model(layers, clone_function=lambda layer: layer, call_function=call)
@@ -45,18 +47,20 @@ def statistics_step(model, normalisers):
         finally:
             for layer, momentum in zip(normalisers, momenta, strict=True):
                 layer.momentum = momentum
-        of = dict(zip((v.path for v in model.non_trainable_variables), after, strict=True))
-        return [of[variable.path] for variable in running_statistics(normalisers)]
+        # By identity: in nested models two layers may have one path.
+        of = dict(zip(map(id, model.non_trainable_variables), after, strict=True))
+        return [of[id(variable)] for variable in running_statistics(normalisers)]
 
     return step
 
 
 def measure_batch_statistics(model, step, images, batch_size):
-    """Return the mean of `step`'s statistics over all batches of `images`, a list of float32 arrays."""
+    """Return the mean of `step`'s statistics over all `images`, a list of float32 arrays."""
     state = [[v.value for v in part] for part in (model.trainable_variables, model.non_trainable_variables)]
     batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
     measured = [[keras.ops.convert_to_numpy(v) for v in step(*state, batch)] for batch in batches]
-    return [sum(parts) / len(batches) for parts in zip(*measured, strict=True)]
+    shares = [len(batch) / len(images) for batch in batches]  # the last one may be small
+    return [np.average(parts, 0, shares).astype(np.float32) for parts in zip(*measured, strict=True)]
 
 
 def assign(variables, values):

@@ -76,8 +76,21 @@ def adapt_standardisation(model, images):
     grey = np.arange(256)
     mean = np.average(grey, weights=counts)
     _set_pixels(model.get_layer("standardise"), mean, np.average((grey - mean) ** 2, weights=counts))
+    _forget_compiled(model)
+
+
+def put_back(model, weights):
+    """Set all weights of a model, as `get_weights` returned them, and standardise by them again."""
+    model.set_weights(weights)
+    for layer in model.layers:
+        if isinstance(layer, layers.Normalization):
+            layer.finalize_state()
+    _forget_compiled(model)
+
+
+def _forget_compiled(model):
+    """Have a model compile its steps again: one compiled before holds a standardisation's old numbers."""
     for step in ("train", "test", "predict"):
-        # A step that was compiled before holds the old numbers as constants.
         setattr(model, f"{step}_function", None)
 
 

@@ -21,7 +21,7 @@ COUNTERS = ("best", "best_epoch", "best_file", "best_weights", "wait", "cooldown
 
 
 class Watch(keras.callbacks.Callback):
-    """Stops training with FloatingPointError when the loss becomes NaN or infinite.
+    """Stops training with FloatingPointError when the loss of either set of faces becomes NaN or infinite.
 
     Also logs the learning rate and the seconds of each epoch.
     """
@@ -42,6 +42,11 @@ class Watch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if not math.isfinite(logs["loss"]):
             self.on_train_batch_end(-1, logs)
+        if not math.isfinite(logs.get("val_loss", 0)):
+            raise FloatingPointError(
+                f"the loss of the faces that select became {logs['val_loss']} after epoch {epoch + 1}, "
+                f"at learning rate {learning_rate(self.model):.3g}"
+            )
         logs["learning_rate"] = learning_rate(self.model)
         logs["seconds"] = round(time.monotonic() - self.started, 2)
 

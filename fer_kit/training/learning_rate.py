@@ -52,10 +52,14 @@ def find_learning_rate(model, faces, recipe, lowest=1e-6, highest=10.0, steps=10
     recipe = replace(find_recipe(recipe), schedule="constant", ema=None)
     seed = choose_seed(seed)
     with seeded(seed):
-        model, batches = _prepare(model, faces.training, recipe, seed)
+        if isinstance(model, str):
+            model = zoo.build(model, len(faces.names))
         before = model.get_weights()
-        rows = _rising(model, batches, np.geomspace(lowest, highest, steps))
-        model.set_weights(before)
+        try:
+            batches = _prepare(model, faces.training, recipe, seed)
+            rows = _rising(model, batches, np.geomspace(lowest, highest, steps))
+        finally:
+            zoo.put_back(model, before)
     return pd.DataFrame(rows, columns=["learning_rate", "loss", "smoothed"])
 
 
@@ -93,11 +97,9 @@ def suggest(curve):
 
 
 def _prepare(model, learned, recipe, seed):
-    if isinstance(model, str):
-        model = zoo.build(model, len(learned.names))
     make_ready(model, recipe, learned, steps=1)
     weights = class_weights(learned) if recipe.class_weight else None
-    return model, Batches(learned, recipe.batch_size, seed, recipe.mixup, weights)
+    return Batches(learned, recipe.batch_size, seed, recipe.mixup, weights)
 
 
 def _train_on(model, batches, step, rate):

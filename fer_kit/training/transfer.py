@@ -20,6 +20,7 @@ from fer_kit.runtime.seeds import seeded
 from fer_kit.training.features import Features
 from fer_kit.training.loop import fit
 from fer_kit.training.parts import score_name
+from fer_kit.training.recipes import find_recipe
 from fer_kit.training.records import Run
 
 
@@ -55,17 +56,24 @@ def train_head(
         seed: An int, for the last layer, the copies, the order of the faces and dropout.
         retrain: Train again although the run is finished.
         cache: The folder for the features; by default in the kit's cache.
-        **options: Other options of `training.fit`: `epochs`, `tensorboard`, `callbacks`, `teacher`.
+        **options: Other options of `training.fit`: `epochs`, `tensorboard`, `callbacks`.
 
     Returns:
         The `Run`, finished or interrupted.
 
     Raises:
         TypeError: For an option that does not exist.
-        ValueError: As `training.fit` does, and for a cache file of something else.
+        ValueError: As `training.fit` does, for a recipe that needs pictures (mixup or a teacher), and for a
+            cache file of something else.
         OSError: When the disk is full.
     """
     _check(train_head, options)
+    recipe = find_recipe(recipe)
+    if recipe.mixup or recipe.teacher or options.get("teacher"):
+        raise ValueError(
+            f"a head learns from features; mixup and a teacher need pictures. Take another recipe than "
+            f"{recipe.name}, such as murphy-base, or train models.classifier(backbone) with `fit`"
+        )
     seed = settings.choose_seed(seed)
     if validation is not None:
         validation = Features(validation, backbone, cache)

@@ -15,6 +15,7 @@ import zlib
 from collections import Counter
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from threading import Lock
 
 from fer_kit.data.files.kinds import HEAD, kind_of, looks_like_picture
 
@@ -68,8 +69,8 @@ class FolderFiles:
         # os.walk, because with pathlib listing FER-2013 takes longer than decoding it.
         for folder, folders, files in os.walk(self.where, onerror=_refuse, followlinks=True):
             folders[:] = [inner for inner in folders if not _leads_back(Path(folder, inner), self.where)]
-            inside = folder[len(str(self.where)) + 1 :].replace(os.sep, "/")
-            yield from (f"{inside}/{file}" if inside else file for file in files)
+            inside = os.path.relpath(folder, self.where).replace(os.sep, "/")
+            yield from (file if inside == "." else f"{inside}/{file}" for file in files)
 
 
 def _refuse(error):
@@ -133,6 +134,7 @@ class ZipFiles:
     def __init__(self, path, file=None):
         self.where = Path(path)
         self._file = file or self.where.open("rb")
+        self._opening = Lock()
         if not zipfile.is_zipfile(self._file):
             size = self._file.seek(0, os.SEEK_END)
             raise ValueError(
@@ -189,7 +191,9 @@ class ZipFiles:
     def _packed(self, name):
         """The standard library's stream of one file, with its errors in the kit's words."""
         try:
-            with self._archive.open(self._infos[name]) as packed:
+            with self._opening:  # threads that found no archive yet would read its directory at once
+                packed = self._archive.open(self._infos[name])
+            with packed:
                 yield packed
         except NotImplementedError as error:
             raise ValueError(

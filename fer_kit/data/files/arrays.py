@@ -217,11 +217,19 @@ def _label_words(array):
     """Return an array of labels as a list of words, numbers as text; None when it holds none."""
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.ndim == 2 and array.dtype.kind in "uifb" and (array.sum(axis=1) == 1).all():
+    if array.ndim == 2 and array.dtype.kind in "uifb" and _is_one_hot(array):
         array = array.argmax(axis=1)
-    if array.ndim != 1 or array.dtype.kind == "f" and not (array == np.rint(array)).all():
+    if (
+        array.ndim != 1
+        or array.dtype.kind == "f"
+        and not (np.isfinite(array) & (array == np.rint(array))).all()
+    ):
         return None
     return [_word(value) for value in array.tolist()]
+
+
+def _is_one_hot(array):
+    return np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()
 
 
 def _word(value, names=(), row="an array"):

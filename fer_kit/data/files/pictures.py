@@ -63,8 +63,8 @@ def to_uint8(values):
     """Bring pixels of any type to 0 to 255.
 
     Whole numbers above 255 are scaled by the bits they need (10, 12, 14, 16, ..., 32), signed ones have their
-    zero in the middle, fractions go from 0 to 1, from -1 to 1 or from 0 to 255; anything else is stretched
-    from its lowest value to its highest.
+    zero in the middle, fractions go from 0 to 1, from -1 to 1 or from 0 to 255, and may overshoot these by an
+    eighth, as resampling makes them; anything else is stretched from its lowest value to its highest.
 
     Args:
         values: numbers or bools, of any shape.
@@ -90,8 +90,8 @@ def to_uint8(values):
     if start == end:
         return np.full(values.shape, 128, np.uint8), word
     shares = (values / 2 - start / 2) / (end / 2 - start / 2)  # halves: the largest doubles do not overflow
-    scaled = np.rint(255 * shares).astype(np.uint8)
-    return scaled, f"signed {word}" if low < 0 else word
+    scaled = np.rint(255 * shares.clip(0, 1)).astype(np.uint8)
+    return scaled, f"signed {word}" if start < 0 else word
 
 
 def to_face(image):
@@ -294,10 +294,9 @@ def _range(low, high, dtype):
     """Return what stands for black and for white in pixels from `low` to `high` of a type."""
     kind = dtype.kind
     own = 8 * dtype.itemsize
-    if kind == "f" and low >= -1 and high <= 1:
-        return (0, 1) if low >= 0 else (-1, 1)
-    if kind == "f" and (low < -128 or high > 255):
-        return low, high
+    if kind == "f":
+        over = ((b, w, (w - b) / 8) for b, w in ((0, 1), (-1, 1), (0, 255)))
+        return next(((b, w) for b, w, edge in over if low >= b - edge and high <= w + edge), (low, high))
     for bits in DEPTHS:
         half = 2 ** (bits - 1)
         end = half if kind == "i" and bits == own > 8 and low >= 0 else 2 * half
