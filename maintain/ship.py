@@ -260,7 +260,7 @@ def model_card(run, name, model):
         "epochs": {"trained": len(run.history), "best": run.best_epoch},
         "data": provenance["dataset"] | {"trained on faces": provenance["trained_on"]["faces"]},
         "protocol": f"{_learned_from(config, provenance)}, selected on {provenance['selected_on']}, "
-        f"PrivateTest scored {_how_often(run.metrics)}",
+        f"PrivateTest scored {how_often(run.metrics)}",
         "teachers": provenance.get("teachers", []),
         "selected on": {"usage": provenance["selected_on"], "accuracy": run.best_accuracy},
         "PrivateTest": score,
@@ -306,13 +306,11 @@ def limits(score):
     return [*LIMITS[:2], sentence, *LIMITS[2:]]
 
 
-def _how_often(metrics):
+def how_often(metrics):
     """How often PrivateTest was scored, in words."""
-    views = [
-        known.get("augment", "") for known in metrics["scores"].values() if known["usage"] == "PrivateTest"
-    ]
+    scores = [known for name, known in metrics["scores"].items() if name.startswith("PrivateTest")]
     count = metrics["private_test_scored"]
-    if count == 2 and sorted(views) == ["", "ten-crop"]:
+    if count == 2 and {known.get("augment") for known in scores} == {None, "ten-crop"}:
         return "twice: in one view of each face (the score below) and in ten"
     return "once" if count == 1 else f"{count} times"
 

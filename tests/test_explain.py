@@ -76,14 +76,16 @@ def test_grad_cam_finds_the_evidence(model):
     assert np.mean(share_in_patch(heat, data.labels)) > 0.25  # six times what heat everywhere would give
 
 
-def test_a_softmax_that_is_a_layer_is_left_out_like_one_that_is_an_activation(model):
+@pytest.mark.parametrize("cast", [False, True])
+def test_a_softmax_that_is_a_layer_is_left_out_like_one_that_is_an_activation(model, cast):
     last = model.layers[-1]
-    scores = layers.Dense(3)(last.input)
-    other = keras.Model(model.inputs[0], layers.Softmax()(scores))
-    other.layers[-2].set_weights([50 * weight for weight in last.get_weights()])  # sure: no gradient is left
+    scores = layers.Dense(3)
+    told = layers.Softmax()(scores(last.input))
+    other = keras.Model(model.inputs[0], layers.Activation("linear", dtype="float32")(told) if cast else told)
+    scores.set_weights([50 * weight for weight in last.get_weights()])  # sure: no gradient is left
     usual = keras.models.clone_model(model)
     usual.set_weights(model.get_weights())
-    usual.layers[-1].set_weights(other.layers[-2].get_weights())
+    usual.layers[-1].set_weights(scores.get_weights())
     data = with_patch(6)
     for explanation in (explain.grad_cam, explain.guided_backpropagation):
         heat = explanation(other, data.images)

@@ -108,6 +108,10 @@ def test_drawing_per_emotion_per_usage_and_from_all():
         ((np.zeros((2, 48, 48), np.uint8), [0], "Training"), "labels has 1 entries for 2 images"),
         ((np.zeros((2, 48, 48), np.uint8), [0, 1.7], "Training"), "labels must be whole numbers, not 1.7"),
         ((np.zeros((2, 48, 48), np.uint8), [0, np.nan], "Training"), "labels must be whole numbers, not nan"),
+        ((np.zeros((2, 48, 48), np.uint8), [np.inf, 0], "Training"), "labels must be whole numbers, not inf"),
+        ((np.zeros((2, 48, 48), np.uint8), pd.Series([0, 0.5], dtype=object), "Training"), "not 0.5"),
+        ((np.zeros((2, 48, 48), np.uint8), np.eye(7)[:2], "Training"), r"of shape \(2, 7\)"),
+        ((np.zeros((2, 48, 48), np.uint8), [[0], [1]], "Training"), r"of shape \(2, 1\)"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(arguments, message):

@@ -50,7 +50,7 @@ def test_a_killed_holder_leaves_the_folder_free(holder, tmp_path):
 
 def test_the_holder_enters_again_and_another_thread_does_not(tmp_path):
     told = []
-    with locked(tmp_path / "new"), locked(tmp_path / "new"):
+    with locked(tmp_path / "new"), locked(tmp_path / "new", patience=5):
         thread = threading.Thread(target=lambda: told.append(refused(tmp_path / "new")))
         thread.start()
         thread.join()
@@ -74,7 +74,7 @@ def test_an_unreadable_note_of_the_holder_is_no_error_of_its_own(holder, tmp_pat
 
 
 def test_a_folder_that_cannot_be_written_needs_no_lock(tmp_path, monkeypatch):
-    def refuse(self):
+    def refuse(*_, **__):
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(locks.FileLock, "acquire", refuse)

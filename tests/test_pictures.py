@@ -117,7 +117,15 @@ def test_twelve_bits_are_not_nearly_black():
         ([-1.02, 0, 1.03], [0, 128, 255], "signed float"),
         ([-0.4, 100, 254.9], [0, 100, 255], "float"),
         ([-8.3, 100, 262], [0, 100, 255], "float"),
-        ([-128, 0, 127], [0, 128, 255], "signed float"),  # no range of fractions: stretched
+        ([-0.15, 0.5, 1.19], [0, 128, 255], "float"),  # Lanczos
+        ([0, 0.6, 1.19], [0, 153, 255], "float"),
+        ([-48, 51, 304], [0, 51, 255], "float"),
+        # No range of fractions, so stretched: means or scores subtracted, and what overshoots by far.
+        ([-128, -0.5, 127], [0, 128, 255], "signed float"),
+        ([-100, 0, 100], [0, 128, 255], "signed float"),
+        ([-25, 20, 110], [0, 85, 255], "signed float"),
+        ([-2, 0, 2], [0, 128, 255], "signed float"),
+        ([-0.3, 0.6, 1.5], [0, 128, 255], "signed float"),
         ([0, 0.5, 1], [0, 128, 255], "float"),
         ([0, 2, 255], [0, 2, 255], "float"),
     ],

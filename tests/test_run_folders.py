@@ -284,12 +284,16 @@ def test_nobody_elses_score_comes_between_reading_and_writing(few, whole, tmp_pa
     run = fit(few, tmp_path / "run", SHORT, model=small_model(plain=True), epochs=1)
     monkeypatch.setitem(parts.OFFICIAL, "PrivateTest", whole.private_test.fingerprint)
     monkeypatch.setattr(scoring, "PATIENCE", 0)
-    before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+    before = {path.name: path.read_bytes() for path in run.folder.iterdir() if path.name != "writer.lock"}
     scores = evaluate(run.model(), whole, "PrivateTest", twins_from=few)
     with locked(run.folder), ThreadPoolExecutor() as elsewhere:
         with pytest.raises(BlockingIOError, match="is being written to"):
             elsewhere.submit(scoring.record_private_score, run, scores).result()
-        assert {name: (run.folder / name).read_bytes() for name in before} == before
+        kept = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+        assert {name: content for name, content in kept.items() if not name.startswith("writer")} == before
+    with locked(run.folder):  # as in a callback of `fit`
+        evaluate(run, whole, "PrivateTest")
+    assert run.metrics["private_test_scored"] == 1
 
 
 def test_lines_of_a_history_written_on_windows_are_lines(tmp_path):

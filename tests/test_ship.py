@@ -13,10 +13,10 @@ from fer_kit.evaluation.scoring import evaluate
 from fer_kit.models import pretrained
 from fer_kit.models.zoo import build
 from fer_kit.runtime.files import write_json, write_sealed
-from fer_kit.studies.reproduction import protocol_table, result_table
+from fer_kit.studies.reproduction import finished_runs, protocol_table, result_table
 from fer_kit.training.records import RECORDS, Run
 from maintain import ship as shipping
-from maintain.ship import accuracy, add_views, limits, ship
+from maintain.ship import accuracy, add_views, how_often, limits, ship
 
 
 @pytest.fixture
@@ -122,6 +122,8 @@ def test_a_sentence_of_a_card_is_as_its_numbers():
         )
         worst = min(table, key=lambda emotion: table[emotion]["recall"])
         assert f"{worst}, {1 - table[worst]['recall']:.0%}" in sentence
+        (run,) = [run for run in finished_runs() if run.score("PrivateTest") == card["PrivateTest"]]
+        assert f"PrivateTest scored {how_often(run.metrics)}" in card["protocol"]
     rows = {"happy": {"recall": 0.2, "faces": 90}, "sad": {"recall": None, "faces": 0}}
     assert "0 of the 90 test faces are sad, and it finds 0%" in limits({"per_emotion": rows})[2]
 

@@ -64,17 +64,13 @@ class FaceSet:
             raise ValueError(
                 f"images must be uint8 (N, {SIZE}, {SIZE}), not {self.images.dtype} {self.images.shape}"
             )
-        labels = np.asarray(self.labels)
-        if labels.dtype.kind == "f" and (labels != np.rint(labels)).any():
-            raise ValueError(f"labels must be whole numbers, not {labels[labels != np.rint(labels)][0]}")
-        labels = labels.astype(np.int64)
+        labels = _whole(self.labels)
         usage = np.broadcast_to(np.asarray(self.usage, dtype=str), (count,))
         for name in sorted(set(usage.tolist()) - set(USAGES)):
             raise ValueError(f"no usage {name!r}; there are {', '.join(USAGES)}")
         usage = usage.astype("<U11", copy=False)
-        if self.files is None:
-            object.__setattr__(self, "files", [f"face {i}" for i in range(count)])
-        object.__setattr__(self, "files", np.asarray(self.files, dtype=str))
+        files = [f"face {i}" for i in range(count)] if self.files is None else self.files
+        object.__setattr__(self, "files", np.asarray(files, dtype=str))
         for name, values in (("labels", labels), ("usage", usage), ("files", self.files)):
             if len(values) != count:
                 raise ValueError(f"{name} has {len(values)} entries for {count} images")
@@ -367,3 +363,14 @@ class FaceSet:
         if name not in self.names:
             raise ValueError(f"no emotion {name!r} here; there are {', '.join(self.names)}")
         return self.names.index(name)
+
+
+def _whole(labels):
+    """Return labels as int64 (N,). Raises ValueError for anything but whole numbers, one each."""
+    numbers = np.asarray(labels, float)
+    if numbers.ndim != 1:
+        raise ValueError(f"labels must be one number for each face, not of shape {numbers.shape}")
+    wrong = numbers[~np.isfinite(numbers) | (numbers != np.rint(numbers))]
+    if len(wrong):
+        raise ValueError(f"labels must be whole numbers, not {wrong[0]}")
+    return numbers.astype(np.int64)

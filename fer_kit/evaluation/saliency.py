@@ -220,20 +220,32 @@ def _called(layer, call):
 
 @contextmanager
 def _without_softmax(model):
-    """While open, the model returns scores: probabilities near 1 hardly change with the face."""
-    *_, last = all_layers(model)
-    if isinstance(last, keras.layers.Softmax):
+    """While open, the model returns scores: probabilities near 1 hardly change with the face.
+
+    The softmax has to be a layer or an activation, behind which values are at most cast or reshaped.
+    """
+    last = next(layer for layer in reversed(list(all_layers(model))) if not _passes_on(layer))
+    usual = getattr(last, "activation", None)
+    if isinstance(last, layers.Softmax):
         with _called(last, lambda values, *args, **options: values):
             yield
-        return
-    usual = getattr(last, "activation", None)
-    if usual is keras.activations.softmax:
+    elif usual is keras.activations.softmax:
         last.activation = keras.activations.linear
-    try:
-        yield
-    finally:
-        if usual is not None:
+        try:
+            yield
+        finally:
             last.activation = usual
+    else:
+        yield
+
+
+def _passes_on(layer):
+    is_linear = getattr(layer, "activation", None) is keras.activations.linear
+    return (
+        isinstance(layer, (layers.Reshape, layers.Flatten))
+        or isinstance(layer, layers.Activation)
+        and is_linear
+    )
 
 
 def _call(model, images):

@@ -37,9 +37,9 @@ def locked(folder, patience=0):
     folder = Path(folder).resolve()
     if folder.is_file():
         raise NotADirectoryError(f"{folder} is a file; give a folder {by_door('as out', 'with --out')}")
-    lock = FileLock(folder / LOCK, timeout=patience, is_singleton=True)
+    lock = FileLock(folder / LOCK, is_singleton=True)
     again = lock.is_locked
-    if not _acquired(lock, folder):
+    if not _acquired(lock, folder, patience):
         yield
         return
     try:
@@ -52,11 +52,11 @@ def locked(folder, patience=0):
         lock.release()
 
 
-def _acquired(lock, folder):
+def _acquired(lock, folder, patience):
     """Take the lock of `folder`; return False where nothing can be written, so that nobody writes."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        lock.acquire(timeout=patience)
     except Timeout:
         raise BlockingIOError(
             f"{folder} is being written to by {_holder(folder)}. Wait for its end, stop it, or give another "

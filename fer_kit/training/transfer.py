@@ -70,9 +70,12 @@ def train_head(
     _check(train_head, options)
     recipe = find_recipe(recipe)
     if recipe.mixup or recipe.teacher or options.get("teacher"):
+        way = (
+            f"Take another recipe than {recipe.name}" if recipe.mixup or recipe.teacher else "Give no teacher"
+        )
         raise ValueError(
-            f"a head learns from features; mixup and a teacher need pictures. Take another recipe than "
-            f"{recipe.name}, such as murphy-base, or train models.classifier(backbone) with `fit`"
+            f"a head learns from features; mixup and a teacher need pictures. {way}, or train "
+            "models.classifier(backbone) with `fit`"
         )
     seed = settings.choose_seed(seed)
     if validation is not None:

@@ -66,10 +66,10 @@ last two rows are from [arXiv 1612.02903](https://arxiv.org/abs/1612.02903).
 DIARY = """## Notes on the kit's own records
 
 - **How averaged weights are scored.** `ema` averages weights, and the average needs batch statistics of
-  its own. They are those of unchanged faces, except in `kit-compact`, `kit-best-light`,
-  `kit-small-20-epochs` and the older studies: these were scored with statistics of augmented faces and
-  with dropout. The two kinds cannot be compared, so this page does not tell whether *light* or *strong*
-  augmentation is better.
+  its own. They are those of unchanged faces, except in records that started before 28 November 2026, 04:30
+  (provenance.json): `kit-compact`, `kit-best-light`, `kit-small-20-epochs` and most studies. These were
+  scored with statistics of augmented faces and with dropout. The two kinds cannot be compared, so this page
+  does not tell whether *light* or *strong* augmentation is better.
 - **A network that never learned.** `studies/vgg-never-learned` is zhao's VGG by zhao's recipe on a GPU
   with JAX: from the first epoch on it gives all faces one emotion. Two steps of Adam had made its dense
   layers, which nothing normalises, confident and wrong, and where probabilities are clipped at 1e-7
@@ -199,11 +199,12 @@ def _mean_over_seeds(card, table):
 def _others_shipped():
     """A sentence on each other network whose weights come with the kit."""
     cards = [pretrained.card(name) for name in pretrained.shipped() if name != "kit-small"]
-    return "".join(
+    sentences = (
         f"{card['name']} comes with it, too ({card['cost']['parameters']:,} parameters, "
-        f"{100 * card['PrivateTest']['accuracy']:.1f}); of the others there are records. "
+        f"{100 * card['PrivateTest']['accuracy']:.1f}). "
         for card in cards
     )
+    return f"{''.join(sentences)}Of other networks there are records. "
 
 
 def _in_hundred(share, low, high):
@@ -265,12 +266,11 @@ def _gallery(shown):
             if report in CITATIONS:
                 yield f"{CITATIONS[report]}.\n"
         for stem, drawn in mine:
-            what, seen = "", drawn.caption
+            name = f"{drawn.report_id}: " if drawn.report_id else ""
+            what = f"**{drawn.report_id}**: " if name else ""
             if drawn.report_id in REPORTED:
-                what = f"**{drawn.report_id}**: {REPORTED[drawn.report_id].what}. "
-            elif drawn.report_id:
-                what, seen = f"**{drawn.report_id}**: ", f"{drawn.report_id}: {drawn.caption}"
-            yield f"{what}{drawn.caption}\n\n![{seen}]({stem}.png)\n"
+                what += f"{REPORTED[drawn.report_id].what}. "
+            yield f"{what}{drawn.caption}\n\n![{name}{drawn.caption}]({stem}.png)\n"
 
     have = {drawn.report_id for _, drawn in shown}
     missing = [name for name in REPORTED if name not in have]

@@ -13,7 +13,6 @@ import tempfile
 import zipfile
 import zlib
 from collections import Counter
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
@@ -135,6 +134,7 @@ class ZipFiles:
         self.where = Path(path)
         self._file = file or self.where.open("rb")
         self._opening = Lock()
+        self._standard = None
         if not zipfile.is_zipfile(self._file):
             size = self._file.seek(0, os.SEEK_END)
             raise ValueError(
@@ -191,9 +191,8 @@ class ZipFiles:
     def _packed(self, name):
         """The standard library's stream of one file, with its errors in the kit's words."""
         try:
-            with self._opening:  # threads that found no archive yet would read its directory at once
-                packed = self._archive.open(self._infos[name])
-            with packed:
+            archive, infos = self._opened()
+            with archive.open(infos[name]) as packed:
                 yield packed
         except NotImplementedError as error:
             raise ValueError(
@@ -205,13 +204,13 @@ class ZipFiles:
                 f"{name} in {self.where} is damaged ({error}); download the archive again"
             ) from error
 
-    @cached_property
-    def _archive(self):
-        return zipfile.ZipFile(self._file)
-
-    @cached_property
-    def _infos(self):
-        return {info.filename.replace("\\", "/"): info for info in self._archive.infolist()}
+    def _opened(self):
+        """The standard library's archive and its entries by name; threads that ask at once share one."""
+        with self._opening:
+            if self._standard is None:
+                archive = zipfile.ZipFile(self._file)
+                self._standard = archive, {i.filename.replace("\\", "/"): i for i in archive.infolist()}
+        return self._standard
 
     def _refuse_locked(self, listed):
         locked = next((name for name, _, flags in listed if flags & _ENCRYPTED), None)
@@ -246,7 +245,7 @@ class ZipFiles:
 
     def _slow_listing(self):
         entries = []
-        for i in self._archive.infolist():
+        for i in self._opened()[0].infolist():
             place = (i.file_size, i.compress_size, i.compress_type, i.CRC, i.header_offset)
             entries.append((i.filename.replace("\\", "/"), place, i.flag_bits))
         return entries

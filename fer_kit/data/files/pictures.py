@@ -63,8 +63,8 @@ def to_uint8(values):
     """Bring pixels of any type to 0 to 255.
 
     Whole numbers above 255 are scaled by the bits they need (10, 12, 14, 16, ..., 32), signed ones have their
-    zero in the middle, fractions go from 0 to 1, from -1 to 1 or from 0 to 255, and may overshoot these by an
-    eighth, as resampling makes them; anything else is stretched from its lowest value to its highest.
+    zero in the middle, fractions go from 0 to 1, from -1 to 1 or from 0 to 255, and may overshoot these by a
+    fifth, as resampling makes them; anything else is stretched from its lowest value to its highest.
 
     Args:
         values: numbers or bools, of any shape.
@@ -295,8 +295,7 @@ def _range(low, high, dtype):
     kind = dtype.kind
     own = 8 * dtype.itemsize
     if kind == "f":
-        over = ((b, w, (w - b) / 8) for b, w in ((0, 1), (-1, 1), (0, 255)))
-        return next(((b, w) for b, w, edge in over if low >= b - edge and high <= w + edge), (low, high))
+        return _range_of_fractions(low, high)
     for bits in DEPTHS:
         half = 2 ** (bits - 1)
         end = half if kind == "i" and bits == own > 8 and low >= 0 else 2 * half
@@ -304,6 +303,17 @@ def _range(low, high, dtype):
             return 0, end - 1
         if -half <= low < 0 and high < half:
             return -half, half - 1
+    return low, high
+
+
+def _range_of_fractions(low, high):
+    """Return what stands for black and for white: with OpenCV, sharp edges overshoot by up to 19 %."""
+    if low >= -0.2 and high <= 1.2:
+        return 0, 1
+    if -1.4 <= low < -0.2 and high <= 1.4:
+        return -1, 1
+    if (low >= 0 or low >= -51 and high > 127) and high <= 306:
+        return 0, 255
     return low, high
 
 
