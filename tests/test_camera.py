@@ -244,6 +244,29 @@ def test_an_animation_plays_at_its_own_pace(tmp_path, kind):
         assert seen[0][1].shape == (24, 32, 3)
 
 
+@pytest.mark.parametrize("kind", ["gif", "webp"])
+def test_the_rate_of_an_animation_is_that_of_its_shortest_frame(tmp_path, kind):
+    stills = [Image.fromarray(np.full((24, 32, 3), level, np.uint8)) for level in (40, 90, 160, 220)]
+    path = tmp_path / f"moving.{kind}"
+    stills[0].save(path, save_all=True, append_images=stills[1:], duration=[1000, 40, 40, 40])
+    assert frames(path).rate == pytest.approx(25)
+
+
+def test_a_video_that_is_gone_is_named(tmp_path):
+    path = film(tmp_path / "gone.webm")
+    source = frames(path)
+    path.unlink()
+    with pytest.raises(OSError, match=r"gone\.webm can no longer be read"):
+        list(source)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names have no colon there")
+def test_a_name_with_a_colon_is_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    film(tmp_path / "12:30.webm")
+    assert len(list(frames("12:30.webm"))) > 1
+
+
 def test_pages_and_single_frames_are_pictures(tmp_path):
     pages = [Image.fromarray(np.full((8, 8), level, np.uint8)) for level in (10, 200)]
     pages[0].save(tmp_path / "pages.tiff", save_all=True, append_images=pages[1:])
@@ -506,6 +529,18 @@ def test_pictures_of_any_name_are_drawn_on(tmp_path):
     assert look(tmp_path / "in", tmp_path / "out") == 0
     assert (tmp_path / "out" / name).exists()
     for odd in (os.fsdecode(b"a.p\xfcg"), "a.txt", "a"):
+        with pytest.raises(ValueError, match="pictures are written as"):
+            save_picture(tmp_path / odd, frame)
+
+
+def test_grey_pictures_of_faces_are_drawn_on_in_colour_and_what_nothing_reads_is_left_out(tmp_path):
+    (tmp_path / "in").mkdir()
+    (frame, _), *_ = moving_faces(1)
+    cv2.imwrite(str(tmp_path / "in" / "s1.pgm"), frame[..., 0])  # as ORL and Yale come
+    (tmp_path / "in" / "render.exr").write_bytes(b"v/1\1" * 10)
+    assert look(tmp_path / "in", tmp_path / "out") == 0
+    assert cv2.imread(str(tmp_path / "out" / "s1.pgm.png")).shape == frame.shape
+    for odd in ("a.pgm", "a.exr"):
         with pytest.raises(ValueError, match="pictures are written as"):
             save_picture(tmp_path / odd, frame)
 

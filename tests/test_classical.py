@@ -265,6 +265,13 @@ def test_the_grid_shows_every_accuracy_once(results):
     assert [tick.get_text() for tick in axis.get_yticklabels()] == ["lbp", "hog"]  # best on top
 
 
+def test_the_grid_has_a_column_for_each_classifier_there_is():
+    names = ["hog-linear-svm", "hog-exact-rbf-svm", "hog-exact-rbf-svm-on-all-faces"]
+    axis = classical.accuracy_grid(pd.DataFrame({"accuracy": [0.3, 0.4, 0.5]}, names)).axes[0]
+    labels = [tick.get_text() for tick in axis.get_xticklabels()]
+    assert labels == ["linear-svm", "exact-rbf-svm", "exact-rbf-svm-on-all-faces"] and len(axis.texts) == 3
+
+
 def test_the_cost_plot_has_a_dot_per_baseline_and_names_both_its_parts(results):
     figure = classical.accuracy_beside_cost(results, source="sample", human=0.65)
     axis = figure.axes[0]

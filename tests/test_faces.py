@@ -69,6 +69,19 @@ def test_what_is_no_image_is_named_by_its_shape(shape):
         to_rgb(np.zeros(shape, np.uint8))
 
 
+@pytest.mark.parametrize(
+    ("image", "grey"),
+    [
+        (np.uint16([[0, 1000, 4095]]), [0, 62, 255]),  # a camera of 12 bits
+        (np.uint16([[0, 100, 200]]), [0, 100, 200]),
+        ([[0, 0.5, np.inf]], [0, 128, 0]),
+        ([[0, 0.5, 1.04]], [0, 128, 255]),
+    ],
+)
+def test_pixels_of_a_camera_are_scaled_like_those_of_a_dataset(image, grey):
+    assert to_rgb(np.array(image))[0, :, 0].tolist() == grey
+
+
 def test_negative_pixels_are_refused():
     with pytest.raises(ValueError, match="whole numbers from 0"):
         to_rgb(np.array([[-1, 3]]))

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from fer_kit.data.balancing import originals
 from fer_kit.data.emotions import EMOTIONS
 from fer_kit.data.faceset import FaceSet
 from fer_kit.plots import studies
@@ -82,7 +83,7 @@ def test_a_folder_sorts_neutral_before_sad():
 
 
 def test_the_causes_of_a_perfect_network(flat, tmp_path):
-    table = gap.study_gap(reader, flat, STILL, tmp_path, times=2)
+    table = gap.study_gap(reader, flat, STILL, tmp_path, times=6)
     honest = table.loc["honest: split, then augment"]
     assert (honest.validation, honest.test, honest.gap, honest.seen) == (1, 1, 0, 0)
     assert table.gap["the last epoch is tested"] == 0
@@ -92,5 +93,10 @@ def test_the_causes_of_a_perfect_network(flat, tmp_path):
     assert (table.gap > 0.3).sum() == 5
     assert table.seen["augment, then split"] > 0.6
     np.testing.assert_allclose(table.gap, table.validation - table.test)
+    _, held = gap.augment_then_split(flat.training, 6, 0)
+    leaking, faces = table.loc["augment, then split"], len(np.unique(originals(held)))
+    assert faces < len(held)  # copies of one face are right or wrong together
+    shares = ((leaking.validation, faces), (leaking.test, len(flat.public_test)))
+    assert leaking.margin == pytest.approx(1.96 * np.sqrt(sum(p * (1 - p) / n for p, n in shares)), rel=1e-3)
     titles = studies.gap_bars(table, gap.REPORTED_GAP).axes[0]
     assert "(19.3 points to explain)" in titles.get_title("left") + titles.get_title("center")

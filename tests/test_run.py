@@ -140,6 +140,21 @@ def test_an_unknown_number_lists_what_there_is(folder, only):
         find_notebooks(folder, only)
 
 
+def test_two_notebooks_of_one_number_are_named(folder, tmp_path):
+    for name in ("04_custom.ipynb", "04_custom-Copy1.ipynb"):
+        (tmp_path / name).write_bytes((folder / "00_plot.ipynb").read_bytes())
+    with pytest.raises(ValueError, match="04_custom-Copy1.ipynb and 04_custom.ipynb for notebook 04; rename"):
+        find_notebooks(tmp_path)
+
+
+def test_without_a_notebook_of_the_tour_all_run(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("FER_PROFILE", raising=False)
+    (tmp_path / "labs").mkdir()
+    (tmp_path / "labs" / "04_plot.ipynb").write_bytes((folder / "00_plot.ipynb").read_bytes())
+    assert run(data="sample", out=tmp_path / "out", notebooks=tmp_path / "labs") == 0
+    assert "1 notebook" in capsys.readouterr().out
+
+
 def test_no_notebooks_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match="copy of the repository"):
         find_notebooks(tmp_path)

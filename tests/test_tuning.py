@@ -465,6 +465,59 @@ def test_the_reports_spaces_can_be_tried():
     )
 
 
+def test_what_is_varied_and_what_is_measured_have_columns_of_their_own(few, tmp_path):
+    trials = tuning.grid(toy, few, QUICK, {"epochs": [1, 2], "loss": ["crossentropy"]}, tmp_path)
+    assert sorted(trials["epochs (setting)"]) == [1, 2] == sorted(trials.epochs)
+    curves = tuning.curves(tmp_path)
+    assert set(curves["loss (setting)"]) == {"crossentropy"} and curves.loss.dtype == float
+    for table in (trials, curves):
+        assert table.columns.is_unique
+    tuning_plots.slices(trials)
+    tuning_plots.parallel(trials)
+    tuning_plots.table_of_two(trials, "loss (setting)", "epochs (setting)")
+    assert len(tuning_plots.effect(curves, "epochs (setting)").axes[1].lines) == 2
+    assert tuning.best(tmp_path)["epochs"] in (1, 2)
+
+
+@pytest.mark.parametrize("choices", [[16, 16, 32], [1, 1.0], [True, 1], [None, None]])
+def test_a_choice_that_is_there_twice_is_refused(few, tmp_path, choices):
+    with pytest.raises(ValueError, match="batch_size has the choice .* twice; give it once"):
+        tuning.grid(toy, few, QUICK, {"batch_size": choices}, tmp_path)
+
+
+@pytest.mark.parametrize("choices", [[None, 5], [None, "balanced"], [None, 0.12345, 0.5], [None]])
+def test_none_is_a_value_like_others(choices):
+    trials = pd.DataFrame({"ema": choices, "batch_size": 16, "state": "finished"})
+    trials["accuracy"] = np.linspace(0.3, 0.4, len(choices))
+    curves = pd.DataFrame({"trial": trials.index, "epoch": 1, "ema": choices, "accuracy": 0.2})
+    curves["val_accuracy"] = 0.3
+    told = sorted("None" if c is None else f"{c:.3g}" if isinstance(c, float) else str(c) for c in choices)
+    lines = tuning_plots.effect(curves, "ema").axes[1].lines
+    assert sorted(line.get_label() for line in lines) == told and all(len(line.get_xdata()) for line in lines)
+    square = tuning_plots.table_of_two(trials, "ema", "batch_size").axes[0]
+    assert len(square.texts) == len(choices)
+    drawn = tuning_plots.slices(trials).axes[0]
+    assert sum(len(dots.get_offsets()) for dots in drawn.collections) == len(choices)
+    assert set(told) <= {label.get_text() for label in drawn.get_xticklabels()}
+    heights = [line.get_ydata() for line in tuning_plots.parallel(trials).axes[0].lines]
+    assert all(np.isfinite(np.asarray(height, float)).all() for height in heights)
+
+
+def test_a_lambda_is_its_own_code_and_not_the_statement_around_it():
+    first = code_digest([lambda emotions: toy(emotions, 0.1), 20][0])
+    assert code_digest([lambda emotions: toy(emotions, 0.1), 40, 60][0]) == first
+    assert code_digest(lambda emotions: toy(emotions, 0.2)) != first
+    one, other = [lambda n: n + 1, lambda n: n + 2]
+    assert code_digest(one) != code_digest(other)
+
+
+@pytest.mark.parametrize("name", ["which rate?", "a%20b"])
+def test_a_path_that_sqlite_cannot_open_is_refused_before_anything_is_made(tmp_path, name):
+    with pytest.raises(ValueError, match="in its path, which SQLite cannot open"):
+        tuning.open_study(tmp_path / name, create=True)
+    assert not list(tmp_path.iterdir())
+
+
 # ---- the learning-rate finder and the plots ----
 
 

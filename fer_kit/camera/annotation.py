@@ -112,12 +112,18 @@ def _draw_bars(drawn, panel, result, unit):
 
 
 def can_write(path):
-    """Return whether a picture of the kind that the ending of `path` names can be written.
+    """Return whether a picture in colour of the kind that the ending of `path` names can be written.
 
     OpenCV crashes on a name that is not UTF-8, so it is asked about the ending alone.
     """
     ending = Path(path).suffix
-    return bool(ending) and ending.isascii() and cv2.haveImageWriter(f"picture{ending}")
+    if not ending or not ending.isascii():
+        return False
+    try:
+        with quiet():
+            return cv2.imencode(ending, np.zeros((1, 1, 3), np.uint8))[0]
+    except cv2.error:  # no kind of picture, or one that this OpenCV was built to refuse
+        return False
 
 
 def save_picture(path, frame):
@@ -182,7 +188,7 @@ class _Webm:
         self.written = 0
         self.last = None
         with quiet():  # OpenCV remarks on every .webm that it had to choose a tag
-            self.writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, VP8, rate, self.size)
+            self.writer = cv2.VideoWriter(str(path.resolve()), cv2.CAP_FFMPEG, VP8, rate, self.size)
         if not self.writer.isOpened():
             raise OSError(f"{path} cannot be written: is the folder writable, and does this OpenCV have VP8?")
 
@@ -200,7 +206,7 @@ class _Webm:
     def close(self):
         """End the file; return whether all frames are in it: OpenCV does not say when the disk is full."""
         self.writer.release()
-        video = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
+        video = cv2.VideoCapture(str(self.path.resolve()), cv2.CAP_FFMPEG)
         found = video.get(cv2.CAP_PROP_FRAME_COUNT)  # from the duration, which is written last
         video.release()
         return found >= self.written - 1

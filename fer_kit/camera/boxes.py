@@ -7,12 +7,14 @@ left corner.
 import cv2
 import numpy as np
 
+from fer_kit.data.files.pictures import to_uint8
+
 
 def to_rgb(image):
     """Return any image as a frame, uint8 RGB (H, W, 3).
 
     `image` is grey (H, W) or (H, W, 1), RGB (H, W, 3) or RGBA (H, W, 4), which is laid on white; bool, 8-bit
-    or 16-bit whole numbers, or floats in 0-1 (or 0-255 when a value is above 1; NaN becomes 0).
+    or 16-bit whole numbers, or floats, scaled as `pictures.to_uint8` does (NaN and infinity become 0).
     A frame is returned as it is, not copied. Raises ValueError for anything else, naming its shape.
     """
     image = np.asarray(image)
@@ -32,15 +34,10 @@ def to_rgb(image):
 def _to_8_bits(image):
     if image.dtype == np.uint8:
         return image
-    if image.dtype == bool:
-        return image.astype(np.uint8) * 255
     if image.dtype.kind == "f":
-        image = np.nan_to_num(image, posinf=255)
-        return np.clip(image * (255 if image.max() <= 1 else 1), 0, 255).round().astype(np.uint8)
-    if image.dtype == np.uint16:
-        return (image >> 8).astype(np.uint8)
-    if image.dtype.kind in "iu" and image.min() >= 0 and image.max() <= 65535:
-        return (image >> 8 if image.max() > 255 else image).astype(np.uint8)
+        image = np.where(np.isfinite(image), image, 0)
+    if image.dtype.kind in "bf" or image.dtype.kind in "iu" and image.min() >= 0 and image.max() <= 65535:
+        return to_uint8(image)[0]
     raise ValueError(f"an image has whole numbers from 0 to 255 or 65535, or floats; not these {image.dtype}")
 
 

@@ -158,7 +158,14 @@ def _is_picture(path):
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return kind_of(file.read(HEAD)) == "picture" or str(path).isascii() and cv2.haveImageReader(str(path))
+        return kind_of(file.read(HEAD)) == "picture" or str(path).isascii() and _opencv_reads(path)
+
+
+def _opencv_reads(path):
+    try:
+        return cv2.haveImageReader(str(path))
+    except cv2.error:  # a kind that this OpenCV was built to refuse, such as .exr
+        return False
 
 
 def _folder(path):
@@ -196,7 +203,7 @@ def _animation(path):
             count = getattr(image, "n_frames", 1)
             if image.format not in ANIMATED or count < 2:
                 return None
-            shortest = _duration(image)
+            shortest = min(map(_loaded_duration, ImageSequence.Iterator(image)))
     except (
         OSError,
         ValueError,
@@ -215,6 +222,11 @@ def _read_animation(path):
             seconds += _duration(image)
 
 
+def _loaded_duration(frame):
+    frame.load()  # WebP says it with the pixels
+    return _duration(frame)
+
+
 def _duration(image):
     """Seconds for which a frame of an animation is shown; where it says none, a tenth, as in browsers."""
     milliseconds = image.info.get("duration") or 0
@@ -222,7 +234,7 @@ def _duration(image):
 
 
 def _video(path):
-    with _opened(str(path)) as capture:
+    with _opened(str(path.resolve())) as capture:
         if not capture.read()[0]:
             raise ValueError(
                 f"{path} is no picture and no video that OpenCV can read, or its beginning is damaged"
@@ -236,10 +248,12 @@ def _video(path):
 
 def _read_video(path, rate, count):
     number = 0
-    with _opened(str(path)) as capture:
+    with _opened(str(path.resolve())) as capture:
         for seconds, frame in _timed(capture, rate):
             yield seconds, frame
             number += 1
+    if not number:
+        raise OSError(f"{path} can no longer be read: it was moved, replaced or cut")
     # Counts in files are estimates: of an uneven frame rate from its mean, of a short film by rounding.
     if count and number < 0.95 * count - 1 and seconds < 0.95 * count / rate - 1 / rate:
         warnings.warn(f"{path} ends after {number} of {count} frames: it was cut short", stacklevel=2)

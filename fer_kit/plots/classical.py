@@ -109,10 +109,12 @@ def accuracy_grid(table, title="PrivateTest accuracy", source=""):
         The Figure.
     """
     parts = table.index.str.partition("-")
+    classifiers = set(parts.get_level_values(2))
+    known = [name for name in CLASSIFIER_COLOURS if name in classifiers]
     squares = (
         table.assign(descriptor=parts.get_level_values(0), classifier=parts.get_level_values(2))
         .pivot(index="descriptor", columns="classifier", values="accuracy")
-        .reindex(columns=[name for name in CLASSIFIER_COLOURS if f"-{name}" in "".join(table.index)])
+        .reindex(columns=[*known, *sorted(classifiers - set(known))])
     )
     squares = 100 * squares.loc[squares.max(axis=1).sort_values(ascending=False).index]
     figure, (axis,) = grid(1, panel=(2 + 1.6 * squares.shape[1], 1.2 + 0.65 * len(squares)))

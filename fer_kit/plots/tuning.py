@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
@@ -22,13 +23,14 @@ def effect(curves, name, title="", source=""):
     a value, each is a thin line and their mean a thick one. Raises ValueError when there is nothing to
     draw, or more than seven values.
     """
-    values = _in_order(curves[name].unique()) if name in curves else []
+    given = _named(curves[name]) if name in curves else pd.Series()
+    values = _in_order(given.unique())
     if not 0 < len(values) <= MOST_LINES:
         raise ValueError(f"{name!r} has {len(values)} values in these curves; effect draws 1 to {MOST_LINES}")
     figure, axes = grid(2, panel=(5.5, 4), sharey=True)
     for axis, column, panel in ((axes[0], "accuracy", "training"), (axes[1], "val_accuracy", "PublicTest")):
         for value, colour in zip(values, colours(map(_text, values)), strict=True):
-            trials = 100 * curves[curves[name] == value].pivot(index="epoch", columns="trial", values=column)
+            trials = 100 * curves[given == value].pivot(index="epoch", columns="trial", values=column)
             if trials.shape[1] > 1:
                 axis.plot(trials, color=colour, alpha=0.3, linewidth=1)
             axis.plot(trials.mean(axis=1), color=colour, marker=".", label=_text(value))
@@ -44,7 +46,8 @@ def table_of_two(trials, row, column, title="Two hyper-parameters at once", sour
     `trials` as `tuning.table` returns it, `row` and `column` names in it. Where several trials share a
     square it shows their mean; one without an accuracy stays white.
     """
-    squares = 100 * _some(trials).pivot_table(index=row, columns=column, values="accuracy", dropna=False)
+    trials = _some(trials).assign(**{name: _named(trials[name]) for name in (row, column)})
+    squares = 100 * trials.pivot_table(index=row, columns=column, values="accuracy", dropna=False)
     size = (1.2 * squares.shape[1] + 3, 0.6 * squares.shape[0] + 1.8)
     figure, axis = plt.subplots(figsize=size, layout="constrained")
     bar = {"label": "PublicTest accuracy (%)"}
@@ -196,6 +199,11 @@ def _text(value):
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+def _named(values):
+    """Return the values of a hyper-parameter with None as a word: in a table it is a missing number."""
+    return values.astype(object).where(values.notna(), "None") if values.isna().any() else values
+
+
 def _in_order(values):
     return sorted(values, key=lambda v: (isinstance(v, str), v is None, v if v is not None else 0))
 
@@ -206,9 +214,11 @@ def _is_logarithmic(values):
 
 def _places(values):
     """Return (where values lie on an axis, the names of its ticks or None for an axis of numbers)."""
+    values = _named(values)
     distinct = _in_order(values.unique())
+    words = any(isinstance(value, str) for value in distinct)
     drawn = any(isinstance(value, float) and value != float(_text(value)) for value in distinct)
-    if drawn or (len(distinct) > MOST_LINES and not isinstance(distinct[0], str)):
+    if not words and (drawn or len(distinct) > MOST_LINES):
         return values.to_numpy(), None
     return values.map(distinct.index).to_numpy(), [_text(value) for value in distinct]
 

@@ -37,9 +37,13 @@ def _functions(one):
 
 def _text(function):
     try:
-        return ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(function))))
+        source = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError):  # typed into a console; a lambda amid a call
         return _bytecode(function.__code__)
+    if function.__name__ != "<lambda>":
+        return ast.unparse(source)
+    lambdas = [node for node in ast.walk(source) if isinstance(node, ast.Lambda)]  # of a whole statement
+    return ast.unparse(lambdas[0]) if len(lambdas) == 1 else _bytecode(function.__code__)
 
 
 def _bytecode(code):

@@ -152,9 +152,10 @@ def _rows(run, split, tests, faces):
     training, held_out = split
     validation = run.best_accuracy
     seen = seen_before(training, held_out).mean()
+    independent = len(np.unique(originals(held_out)))  # copies of one face are right or wrong together
     rows = {}
     for cause, tested in tests.items():
-        variance = validation * (1 - validation) / len(held_out) + tested * (1 - tested) / faces
+        variance = validation * (1 - validation) / independent + tested * (1 - tested) / faces
         margin = float(norm.ppf(0.975) * np.sqrt(variance))
         accuracies = {"validation": validation, "test": tested, "gap": validation - tested}
         rows[cause] = accuracies | {"margin": margin, "seen": seen}

@@ -103,7 +103,7 @@ def compare_methods(
         run = train(network, shown, changed, folder, seed=seed, **options)
         scores = evaluate(run, faces)
         first = first or scores
-        spent = {"images": len(shown.training), "seconds": float(run.history.seconds.sum())}
+        spent = {"images": run.provenance["trained_on"]["faces"], "seconds": float(run.history.seconds.sum())}
         rows[method] = spent | {"p": compare(first, scores)[0]} | numbers(scores)
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
 

@@ -102,10 +102,11 @@ def run(only=None, data=None, profile=None, out=None, notebooks=None, overwrite=
         BlockingIOError: When another run writes into `out`.
         OSError: For a path that does not exist.
     """
-    tour = not only and not profile and not settings.is_set("FER_PROFILE")
     paths = find_notebooks(notebooks, only)
-    if tour:
-        paths = [path for path in paths if path.name[:2] in TOUR]
+    tour = [path for path in paths if path.name[:2] in TOUR]
+    if only or profile or settings.is_set("FER_PROFILE"):
+        tour = []
+    paths = tour or paths
     setting = find_setting(data, profile, out)
     written = Written(setting.out, overwrite)
     written.check([*PAGES, *(f"notebooks/{path.name[:2]}.html" for path in paths)])
@@ -147,7 +148,12 @@ def find_notebooks(folder=None, only=None):
     """
     known = [root / name for name in ("notebooks", "labs") for root in (Path(), Path(__file__).parents[2])]
     folder = Path(folder or next(filter(Path.is_dir, known), known[0])).resolve()
-    paths = {path.name[:2]: path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))}
+    paths = {}
+    for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
+        other = paths.setdefault(path.name[:2], path)
+        if other != path:
+            both = f"{other.name} and {path.name}"
+            raise ValueError(f"{folder} has {both} for notebook {path.name[:2]}; rename or move one of them")
     if not paths:
         raise FileNotFoundError(f"no numbered notebooks in {folder}; start this in a copy of the repository")
     if only is None:

@@ -5,6 +5,7 @@ trial-0003/   the run record of a trial
 """
 
 import random
+import re
 import time
 import warnings
 from pathlib import Path
@@ -26,6 +27,21 @@ MAX_RETRIES = 3
 """How often that is done: a setting that kills its process would otherwise do so forever."""
 
 STATES = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running"}
+
+MEASURED = (
+    "trial",
+    "state",
+    "accuracy",
+    "epochs",
+    "seconds",
+    "why",
+    "epoch",
+    "loss",
+    "val_loss",
+    "val_accuracy",
+    "lr",
+)
+"""Columns of `table` and `curves` that are no hyper-parameters."""
 
 
 def import_optuna():
@@ -61,6 +77,8 @@ def open_study(out, create=False):
             raise FileNotFoundError(f"{out} has no study.db; tuning.grid or tuning.search begins a study")
         if list(path.parent.glob("trial-*")):
             raise ValueError(f"{out} has trials, but their study.db is gone; give another folder as out")
+    if not server and (sign := re.search("[?%]", str(path.resolve()))):
+        raise ValueError(f"{out} has a {sign[0]} in its path, which SQLite cannot open; give another folder")
     path.parent.mkdir(parents=True, exist_ok=True)
     return optuna.create_study(
         study_name=path.resolve().parent.name if server else "study",
@@ -115,7 +133,8 @@ def run_folder(out, trial):
 def table(out):
     """Return a DataFrame of the trials of the study in `out`, one row each, its index the trial's number.
 
-    One column per hyper-parameter, then `state` (finished, pruned, failed, running or queued), `accuracy`
+    One column per hyper-parameter (`epochs (setting)`, say, for one that is called like another column),
+    then `state` (finished, pruned, failed, running or queued), `accuracy`
     (0-1, of the best epoch on PublicTest so far; nan without one), `epochs`, `seconds`, and `why` a trial was
     pruned or failed. A trial that was tried again stands there once. Raises as `open_study` does.
     """
@@ -126,12 +145,17 @@ def table(out):
 
 
 def _names(study):
-    return list(study.user_attrs.get("config", {}).get("space", {}))
+    return list(_settings(study.user_attrs.get("config", {}).get("space", {})))
+
+
+def _settings(params):
+    """Return {column: value} of hyper-parameters: none has the name of something that is measured."""
+    return {f"{name} (setting)" if name in MEASURED else name: value for name, value in params.items()}
 
 
 def _row(trial, history):
     state = STATES.get(trial.state.name, "queued")
-    return trial.params | {
+    return _settings(trial.params) | {
         "state": state,
         "accuracy": trial.value if state == "finished" else history.val_accuracy.max(),
         "epochs": len(history),
@@ -143,8 +167,9 @@ def _row(trial, history):
 def curves(out):
     """Return a DataFrame of all epochs of all trials of the study in `out`.
 
-    Columns: trial, epoch (from 1), one per hyper-parameter, accuracy and loss in training, val_accuracy and
-    val_loss on PublicTest, lr (the learning rate of the epoch's last batch, as scheduled) and seconds.
+    Columns: trial, epoch (from 1), one per hyper-parameter as in `table`, accuracy and loss in training,
+    val_accuracy and val_loss on PublicTest, lr (the learning rate of an epoch's last batch, as scheduled) and
+    seconds.
     Raises as `open_study` does.
     """
     study = open_study(out)
@@ -152,7 +177,7 @@ def curves(out):
     parts = []
     for trial in sorted(begun(study), key=number_of):
         history = _history(out, trial).rename(columns={"learning_rate": "lr"}).reset_index()
-        parts.append(history.assign(trial=number_of(trial), **trial.params))
+        parts.append(history.assign(trial=number_of(trial), **_settings(trial.params)))
     columns = ["trial", "epoch", *_names(study), *measures]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 

@@ -105,6 +105,9 @@ def _values(name, values):
     choices = [value.item() if hasattr(value, "item") else value for value in values]
     if not choices:
         raise ValueError(f"{name} has no choices; give at least one")
+    for row, choice in enumerate(choices):
+        if choice in choices[:row]:
+            raise ValueError(f"{name} has the choice {choice!r} twice; give it once")
     return choices
 
 
