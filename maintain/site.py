@@ -120,6 +120,9 @@ def copy_pages(source):
 def execute_lessons(folder):
     """Execute every lesson that changed since the last call; raises RuntimeError when one fails."""
     setting = find_setting("sample", "smoke", folder.parent.parent / "output")
+    for copy in folder.glob("*.ipynb"):
+        if not (ROOT / "notebooks" / copy.name).exists():
+            copy.unlink()  # the lesson has another name now
     for path in find_notebooks(ROOT / "notebooks"):
         copy = folder / path.name
         if copy.exists() and sources(copy) == sources(path):

@@ -252,6 +252,19 @@ def test_the_rate_of_an_animation_is_that_of_its_shortest_frame(tmp_path, kind):
     assert frames(path).rate == pytest.approx(25)
 
 
+@pytest.mark.parametrize("kind", ["gif", "png"])
+def test_an_animation_that_was_cut_says_so(tmp_path, kind):
+    rng = np.random.default_rng(0)
+    stills = [Image.fromarray(rng.integers(0, 256, (48, 64), np.uint8)) for _ in range(10)]
+    path = tmp_path / f"cut.{kind}"
+    stills[0].save(path, save_all=True, append_images=stills[1:], duration=100)
+    path.write_bytes(path.read_bytes()[:-3000])
+    source = frames(path)
+    assert source.kind == "video" and source.rate == 10
+    with pytest.raises((OSError, ValueError)):
+        list(source)
+
+
 def test_a_video_that_is_gone_is_named(tmp_path):
     path = film(tmp_path / "gone.webm")
     source = frames(path)
@@ -540,6 +553,7 @@ def test_grey_pictures_of_faces_are_drawn_on_in_colour_and_what_nothing_reads_is
     (tmp_path / "in" / "render.exr").write_bytes(b"v/1\1" * 10)
     assert look(tmp_path / "in", tmp_path / "out") == 0
     assert cv2.imread(str(tmp_path / "out" / "s1.pgm.png")).shape == frame.shape
+    save_picture(tmp_path / "a.jp2", frame)
     for odd in ("a.pgm", "a.exr"):
         with pytest.raises(ValueError, match="pictures are written as"):
             save_picture(tmp_path / odd, frame)

@@ -143,8 +143,11 @@ def test_an_unknown_number_lists_what_there_is(folder, only):
 def test_two_notebooks_of_one_number_are_named(folder, tmp_path):
     for name in ("04_custom.ipynb", "04_custom-Copy1.ipynb"):
         (tmp_path / name).write_bytes((folder / "00_plot.ipynb").read_bytes())
-    with pytest.raises(ValueError, match="04_custom-Copy1.ipynb and 04_custom.ipynb for notebook 04; rename"):
-        find_notebooks(tmp_path)
+    (tmp_path / "07_other.ipynb").write_bytes((folder / "00_plot.ipynb").read_bytes())
+    for only in (None, "4", "4,7"):
+        with pytest.raises(ValueError, match="04_custom-Copy1.ipynb and 04_custom.ipynb for notebook 04"):
+            find_notebooks(tmp_path, only)
+    assert [path.name for path in find_notebooks(tmp_path, "7")] == ["07_other.ipynb"]
 
 
 def test_without_a_notebook_of_the_tour_all_run(folder, tmp_path, monkeypatch, capsys):

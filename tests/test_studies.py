@@ -1,6 +1,7 @@
 """Studies: dropping an emotion fairly, the imbalance toolbox, data size; runs that are shared and kept."""
 
 import shutil
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -192,10 +193,19 @@ def test_methods_and_emotions_that_are_not_there_are_named(few):
         imbalance.treat("rare x10", few.drop("disgust"), QUICK)
 
 
+def test_the_toolbox_counts_the_faces_that_were_learned_from(few, tmp_path):
+    twin = replace(few.training[:1], usage="PublicTest", files=["a twin"])
+    recipe = replace(QUICK, without_twins=True, epochs=1)
+    table = imbalance.compare_methods(tiny, few.join(twin), recipe, tmp_path, ("none",))
+    learned = Run(tmp_path / "plain").provenance["trained_on"]["faces"]
+    assert table.images["none"] == learned < len(few.training)
+
+
 def test_the_toolbox_is_one_table(few, out, drop):
     methods = ("none", "class weights", "logit adjustment")
     table = imbalance.compare_methods(tiny, few, QUICK, out, methods)
     assert tuple(table.index) == methods and table.p["none"] == 1
+    assert (table.images == len(few.training)).all()
     plain = drop.full
     assert table.accuracy["none"] == pytest.approx(plain.accuracy)
     assert table.macro_f1["none"] == pytest.approx(plain.macro_f1)

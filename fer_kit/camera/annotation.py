@@ -1,6 +1,7 @@
 """What was seen, drawn on frames (boxes, captions, bars of probabilities), and its pictures and videos."""
 
 import contextlib
+import functools
 from pathlib import Path
 
 import cv2
@@ -117,11 +118,14 @@ def can_write(path):
     OpenCV crashes on a name that is not UTF-8, so it is asked about the ending alone.
     """
     ending = Path(path).suffix
-    if not ending or not ending.isascii():
-        return False
+    return ending.isascii() and _writes(ending)
+
+
+@functools.cache
+def _writes(ending):
     try:
         with quiet():
-            return cv2.imencode(ending, np.zeros((1, 1, 3), np.uint8))[0]
+            return cv2.imencode(ending, np.zeros((64, 64, 3), np.uint8))[0]  # JPEG 2000 needs some pixels
     except cv2.error:  # no kind of picture, or one that this OpenCV was built to refuse
         return False
 

@@ -14,7 +14,7 @@ def to_rgb(image):
     """Return any image as a frame, uint8 RGB (H, W, 3).
 
     `image` is grey (H, W) or (H, W, 1), RGB (H, W, 3) or RGBA (H, W, 4), which is laid on white; bool, 8-bit
-    or 16-bit whole numbers, or floats, scaled as `pictures.to_uint8` does (NaN and infinity become 0).
+    or 16-bit whole numbers, or floats, scaled as `pictures.to_uint8` does, each by itself; NaN becomes 0.
     A frame is returned as it is, not copied. Raises ValueError for anything else, naming its shape.
     """
     image = np.asarray(image)
@@ -24,10 +24,12 @@ def to_rgb(image):
         raise ValueError(
             f"an image has the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), and pixels; not {image.shape}"
         )
-    image = _to_8_bits(image)
-    if image.shape[2] == 4:
-        opaque = image[..., 3:].astype(np.uint16)
-        image = ((image[..., :3] * opaque + 255 * (255 - opaque)) // 255).astype(np.uint8)
+    colours = _to_8_bits(image[..., :3])
+    if image.shape[2] < 4:
+        image = colours
+    else:
+        opaque = _to_8_bits(image[..., 3:]).astype(np.uint16)  # with bits of its own
+        image = ((colours * opaque + 255 * (255 - opaque)) // 255).astype(np.uint8)
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
 
 
@@ -35,7 +37,8 @@ def _to_8_bits(image):
     if image.dtype == np.uint8:
         return image
     if image.dtype.kind == "f":
-        image = np.where(np.isfinite(image), image, 0)
+        largest = image[np.isfinite(image)].max(initial=0)
+        image = np.nan_to_num(image, posinf=largest, neginf=0)
     if image.dtype.kind in "bf" or image.dtype.kind in "iu" and image.min() >= 0 and image.max() <= 65535:
         return to_uint8(image)[0]
     raise ValueError(f"an image has whole numbers from 0 to 255 or 65535, or floats; not these {image.dtype}")

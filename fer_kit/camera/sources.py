@@ -203,7 +203,7 @@ def _animation(path):
             count = getattr(image, "n_frames", 1)
             if image.format not in ANIMATED or count < 2:
                 return None
-            shortest = min(map(_loaded_duration, ImageSequence.Iterator(image)))
+            shortest = min(_durations(image), default=0.1)
     except (
         OSError,
         ValueError,
@@ -222,9 +222,13 @@ def _read_animation(path):
             seconds += _duration(image)
 
 
-def _loaded_duration(frame):
-    frame.load()  # WebP says it with the pixels
-    return _duration(frame)
+def _durations(image):
+    """Yield the seconds of the frames, up to the first that is damaged: who reads it will be told."""
+    with contextlib.suppress(OSError, EOFError, RuntimeError, SyntaxError):
+        for frame in ImageSequence.Iterator(image):
+            if image.format != "GIF":
+                frame.load()  # others say it with the pixels
+            yield _duration(frame)
 
 
 def _duration(image):

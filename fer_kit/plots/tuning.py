@@ -23,6 +23,7 @@ def effect(curves, name, title="", source=""):
     a value, each is a thin line and their mean a thick one. Raises ValueError when there is nothing to
     draw, or more than seven values.
     """
+    name = _column(curves, name)
     given = _named(curves[name]) if name in curves else pd.Series()
     values = _in_order(given.unique())
     if not 0 < len(values) <= MOST_LINES:
@@ -46,7 +47,10 @@ def table_of_two(trials, row, column, title="Two hyper-parameters at once", sour
     `trials` as `tuning.table` returns it, `row` and `column` names in it. Where several trials share a
     square it shows their mean; one without an accuracy stays white.
     """
-    trials = _some(trials).assign(**{name: _named(trials[name]) for name in (row, column)})
+    trials = _some(trials)
+    row = _column(trials, row)
+    column = _column(trials, column)
+    trials = trials.assign(**{name: _named(trials[name]) for name in (row, column)})
     squares = 100 * trials.pivot_table(index=row, columns=column, values="accuracy", dropna=False)
     size = (1.2 * squares.shape[1] + 3, 0.6 * squares.shape[0] + 1.8)
     figure, axis = plt.subplots(figsize=size, layout="constrained")
@@ -104,7 +108,8 @@ def slices(trials, title="Each hyper-parameter against the result", source=""):
     `trials` as `tuning.table` returns it. Finished trials are full dots, pruned ones hollow, at what they
     had reached. Values that span two powers of ten or more have a logarithmic axis.
     """
-    names = _names(_some(trials))
+    trials = _some(trials)
+    names = _names(trials)
     figure, axes = grid(len(names), panel=(3.2, 3.3), room=0.5, sharey=True)
     for axis, name in zip(axes, names, strict=True):
         places, ticks = _places(trials[name])
@@ -189,7 +194,14 @@ def _best(trials):
     return None if finished.empty else finished.idxmax()
 
 
+def _column(table, name):
+    """The column of a hyper-parameter, also of one that is called like something measured."""
+    return f"{name} (setting)" if f"{name} (setting)" in table else name
+
+
 def _some(trials):
+    """The trials that have begun."""
+    trials = trials[trials.accuracy.notna() | ~trials.state.isin(("queued", "running"))]
     if trials.empty:
         raise ValueError("there is no trial to draw; let the study finish an epoch first")
     return trials
@@ -201,7 +213,9 @@ def _text(value):
 
 def _named(values):
     """Return the values of a hyper-parameter with None as a word: in a table it is a missing number."""
-    return values.astype(object).where(values.notna(), "None") if values.isna().any() else values
+    if not values.isna().any():
+        return values
+    return values.convert_dtypes().astype(object).where(values.notna(), "None")  # 1024 is no 1024.0
 
 
 def _in_order(values):

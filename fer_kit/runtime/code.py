@@ -39,11 +39,19 @@ def _text(function):
     try:
         source = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, SyntaxError):  # typed into a console; a lambda amid a call
-        return _bytecode(function.__code__)
+        return _without_source(function)
     if function.__name__ != "<lambda>":
         return ast.unparse(source)
     lambdas = [node for node in ast.walk(source) if isinstance(node, ast.Lambda)]  # of a whole statement
-    return ast.unparse(lambdas[0]) if len(lambdas) == 1 else _bytecode(function.__code__)
+    return ast.unparse(lambdas[0]) if len(lambdas) == 1 else _without_source(function)
+
+
+def _without_source(function):
+    """A text of a function's bytecode, its defaults that are plain values, and the names it closes over."""
+    defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    plain = [repr(value) for value in defaults if isinstance(value, (int, float, str, bytes, type(None)))]
+    more = [*plain, *function.__code__.co_freevars]
+    return _bytecode(function.__code__) + (repr(more) if more else "")
 
 
 def _bytecode(code):

@@ -152,7 +152,7 @@ def _rows(run, split, tests, faces):
     training, held_out = split
     validation = run.best_accuracy
     seen = seen_before(training, held_out).mean()
-    independent = len(np.unique(originals(held_out)))  # copies of one face are right or wrong together
+    independent = independent_faces(held_out)
     rows = {}
     for cause, tested in tests.items():
         variance = validation * (1 - validation) / independent + tested * (1 - tested) / faces
@@ -160,6 +160,15 @@ def _rows(run, split, tests, faces):
         accuracies = {"validation": validation, "test": tested, "gap": validation - tested}
         rows[cause] = accuracies | {"margin": margin, "seen": seen}
     return rows
+
+
+def independent_faces(faces):
+    """Return for how many independent faces some with copies count (the effective size, Kish 1965).
+
+    Copies of one face are right or wrong together, and a face of many copies weighs more.
+    """
+    _, copies = np.unique(originals(faces), return_counts=True)
+    return copies.sum() ** 2 / (copies**2).sum()
 
 
 def in_folder_order(faces):

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -144,27 +145,32 @@ def find_notebooks(folder=None, only=None):
 
     Unless given, the folder is `notebooks/` here or beside the package; in a class's copy, which has none,
     it is `labs/`. Raises FileNotFoundError when there are none and ValueError for a number that no notebook
-    has.
+    has, or two have.
     """
     known = [root / name for name in ("notebooks", "labs") for root in (Path(), Path(__file__).parents[2])]
     folder = Path(folder or next(filter(Path.is_dir, known), known[0])).resolve()
-    paths = {}
-    for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
-        other = paths.setdefault(path.name[:2], path)
-        if other != path:
-            both = f"{other.name} and {path.name}"
-            raise ValueError(f"{folder} has {both} for notebook {path.name[:2]}; rename or move one of them")
+    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     if not paths:
         raise FileNotFoundError(f"no numbered notebooks in {folder}; start this in a copy of the repository")
-    if only is None:
-        return list(paths.values())
+    if only is not None:
+        paths = _wanted(paths, only)
+    for path, other in pairwise(paths):
+        if path.name[:2] == other.name[:2]:
+            both = f"{path.name} and {other.name}"
+            raise ValueError(f"{folder} has {both} for notebook {path.name[:2]}; rename or move one of them")
+    return paths
+
+
+def _wanted(paths, only):
+    """Return those of the notebooks whose numbers `only` lists."""
     wanted = str(only).split(",") if isinstance(only, (str, int)) else only
     wanted = [str(number).strip().rjust(2, "0") if str(number).strip() else "''" for number in wanted]
-    unknown = [number for number in wanted if number not in paths]
+    unknown = set(wanted) - {path.name[:2] for path in paths}
     if unknown:
-        there = ", ".join(path.stem for path in paths.values())
+        there = ", ".join(path.stem for path in paths)
+        unknown = [number for number in wanted if number in unknown]
         raise ValueError(f"no notebook {', '.join(unknown)}; there are {there}")
-    return [path for number, path in paths.items() if number in wanted]
+    return [path for path in paths if path.name[:2] in wanted]
 
 
 def find_setting(data=None, profile=None, out=None):

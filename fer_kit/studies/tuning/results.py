@@ -5,7 +5,6 @@ trial-0003/   the run record of a trial
 """
 
 import random
-import re
 import time
 import warnings
 from pathlib import Path
@@ -77,15 +76,21 @@ def open_study(out, create=False):
             raise FileNotFoundError(f"{out} has no study.db; tuning.grid or tuning.search begins a study")
         if list(path.parent.glob("trial-*")):
             raise ValueError(f"{out} has trials, but their study.db is gone; give another folder as out")
-    if not server and (sign := re.search("[?%]", str(path.resolve()))):
-        raise ValueError(f"{out} has a {sign[0]} in its path, which SQLite cannot open; give another folder")
     path.parent.mkdir(parents=True, exist_ok=True)
     return optuna.create_study(
         study_name=path.resolve().parent.name if server else "study",
-        storage=_connect(server or f"sqlite:///{path.resolve().as_posix()}", path),
+        storage=_connect(server or _address(path), path),
         direction="maximize",
         load_if_exists=True,
     )
+
+
+def _address(path):
+    """The address of an SQLite file, whatever signs its path has; Optuna fills in what stands in braces."""
+    from sqlalchemy.engine import URL
+
+    address = URL.create("sqlite", database=path.resolve().as_posix()).render_as_string(hide_password=False)
+    return address.replace("{", "{{").replace("}", "}}")
 
 
 def _connect(url, path):
@@ -210,7 +215,7 @@ def importance(out):
         )
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
     shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return pd.DataFrame({"share": shares}).rename_axis("hyper-parameter")
+    return pd.DataFrame({"share": _settings(shares)}).rename_axis("hyper-parameter")
 
 
 def write_record(out, folder):
