@@ -199,11 +199,13 @@ def sizes_table(package):
         room = path.relative_to(package).parts[0].removesuffix(".py")
         lengths.setdefault(room, []).append(len(path.read_text(encoding="utf-8").splitlines()))
     rows = ["| | modules | lines, about |", "|---|---:|---:|"]
-    rows += [
-        f"| {room} | {len(lines)} | {max(100, round(sum(lines), -2)):,} |" for room, lines in lengths.items()
-    ]
+    rows += [f"| {room} | {len(lines)} | {_about(lines):,} |" for room, lines in lengths.items()]
     every = [count for lines in lengths.values() for count in lines]
-    return "\n".join([*rows, f"| **all** | {len(every)} | {round(sum(every), -2):,} |"])
+    return "\n".join([*rows, f"| **all** | {len(every)} | {_about(every):,} |"])
+
+
+def _about(lines):
+    return max(100, round(sum(lines), -2))
 
 
 def results_table(records):

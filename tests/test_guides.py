@@ -125,7 +125,7 @@ def test_answers_stand_below_their_questions(tmp_path):
         "[00 · A lesson](../notebooks/00_a.ipynb)\n\n"
         "**Why two, and not three? See [there](../notebooks/a.ipynb).**\n\n> It is\n> so.\n\n"
         "**Stop and talk. Who knows?**\n\n> Nobody.\n\n"
-        "**Exercise 1. Open**\n\n> Nothing.\n"
+        "**Exercise 1. Open**\n\nWhat else?\n\n> Nothing.\n"
     )
 
 
@@ -274,7 +274,7 @@ def test_the_riddle_is_kept_by_seed(tmp_path, monkeypatch):
 def test_rooms_are_counted(repository):
     for name, text in {
         "fer_kit/__init__.py": "1\n",
-        "fer_kit/data/a.py": "1\n2\n",
+        "fer_kit/data/a.py": 160 * "1\n",
         "fer_kit/data/b/c.py": "1\n",
     }.items():
         (repository / name).parent.mkdir(parents=True, exist_ok=True)
@@ -282,7 +282,7 @@ def test_rooms_are_counted(repository):
     shutil.copy(ROOT / "ARCHITECTURE.md", repository)
     write_guide(root=repository)
     text = (repository / "ARCHITECTURE.md").read_text()
-    assert "| __init__ | 1 | 1 |\n| data | 2 | 3 |\n| **all** | 3 | 4 |" in text
+    assert "| __init__ | 1 | 100 |\n| data | 2 | 200 |\n| **all** | 3 | 200 |" in text
 
 
 def test_without_records_the_guide_says_so(repository):

@@ -307,3 +307,15 @@ def test_the_pipelines_speed_is_kept_with_its_hardware(tmp_path):
     about = json.loads(keep_speed(tmp_path, length=3).read_text())
     assert about["frames_per_second"] > 0 and 1000 / about["frames_per_second"] <= about["worst_frame_ms"] + 1
     assert about["ms_per_face"] > 0 and about["device"] and about["frames"] == 3
+
+
+def test_a_figure_in_which_one_digit_changed_is_written_anew(tmp_path):
+    def drawn(text):
+        figure, axis = plt.subplots(figsize=(8, 6))
+        axis.text(0.5, 0.5, text)
+        drawing._write(figure, {"report_id": "x"}, tmp_path / "x.png", overwrite=False)
+        plt.close(figure)
+        return (tmp_path / "x.png").read_bytes()
+
+    first = drawn("+18.5 ± 2.4")
+    assert drawn("+18.5 ± 2.4") == first != drawn("+18.5 ± 3.4") != drawn("+18.5 ± 8.4")
