@@ -201,7 +201,8 @@ def _column(table, name):
 
 def _some(trials):
     """The trials that have begun."""
-    trials = trials[trials.accuracy.notna() | ~trials.state.isin(("queued", "running"))]
+    if "state" in trials:
+        trials = trials[trials.accuracy.notna() | ~trials.state.isin(("queued", "running"))]
     if trials.empty:
         raise ValueError("there is no trial to draw; let the study finish an epoch first")
     return trials
