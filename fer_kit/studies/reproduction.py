@@ -46,12 +46,11 @@ REPORT_NETWORKS = (
 """Networks of the reports that are trained from scratch; for murphy's see `MURPHY`."""
 
 AS_REPORTED = {
-    "hejslet-large": ("no augmentation", "studies/without-augmentation", 0.63),
+    "hejslet-large": ("7 x 5,000", "studies/balanced-large", 0.63),
     "hejslet-light": ("7 x 5,000", "studies/balanced-light", 0.643),
 }
 """Records that are nearer to a report than its network's own row: what is special, the record, the report's
-accuracy, 0-1. hejslet's large network overfits (phase 1); its light one learned from equally many faces of
-each emotion."""
+accuracy, 0-1. hejslet's networks learned from equally many faces of each emotion."""
 
 MURPHY = {"murphy-base": 0.4414, "murphy-finetune": 0.49, "murphy-dropdisgust": 0.4866}
 """murphy's test accuracies, 0-1, by item. In the records another backbone with ImageNet's weights may

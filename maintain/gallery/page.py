@@ -48,10 +48,8 @@ kit-compact-taught; captions about drawn faces mean these files.
 In murphy's rows another network with ImageNet's weights stands in for InceptionV3, whose file has to be
 downloaded; its name and the side of its pictures stand in the row. murphy-dropdisgust tells six emotions
 apart, on faces without disgust: no other row answers the same questions.
-hejslet's numbers stand beside the records that are nearest to the report: of the light network the one
-that learned from 5,000 faces of each emotion; of the large one, which overfits with 90 to 93 % on Training,
-the one without augmentation, never scored on PrivateTest. The rows above these learned from all faces,
-augmented.
+hejslet's numbers stand beside the records that are nearest to the report, which learned from 5,000 faces
+of each emotion, copies among them. The rows above these learned from all faces, changed anew in each epoch.
 """
 
 PROTOCOLS = """## Strict, in ten views, and as published
