@@ -25,12 +25,10 @@ def to_rgb(image):
             f"an image has the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), and pixels; not {image.shape}"
         )
     colours = _to_8_bits(image[..., :3])
-    if image.shape[2] < 4:
-        image = colours
-    else:
+    if image.shape[2] == 4:
         opaque = _to_8_bits(image[..., 3:]).astype(np.uint16)  # with bits of its own
-        image = ((colours * opaque + 255 * (255 - opaque)) // 255).astype(np.uint8)
-    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+        colours = ((colours * opaque + 255 * (255 - opaque)) // 255).astype(np.uint8)
+    return np.repeat(colours, 3, axis=2) if colours.shape[2] == 1 else colours
 
 
 def _to_8_bits(image):

@@ -4,14 +4,13 @@ A layer of a nested backbone does not belong to the outer model's graph, so `Mod
 fails for it. Here a layer's output is recorded while the model runs, which works for all of them.
 """
 
-import warnings
 from contextlib import ExitStack, contextmanager
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from fer_kit.models.layers import all_layers, find_layer
+from fer_kit.models.layers import all_layers, answers_of, find_layer
 
 
 def last_convolution(model):
@@ -50,7 +49,7 @@ def activations(model, images, layer, batch_size=256):
 
     with _after(layer, keep):
         for start in range(0, len(images), batch_size):
-            _call(model, _input(images[start : start + batch_size]))
+            answers_of(model, _input(images[start : start + batch_size]))
     return np.concatenate(batches)
 
 
@@ -151,7 +150,7 @@ def _slope(model, images, emotion, listen, shape):
 
     def score(zero):
         with listen(lambda value: value + ops.cast(zero, value.dtype)):
-            scores = _call(model, images)
+            scores = answers_of(model, images)
         wanted = ops.argmax(scores, axis=-1) if emotion is None else np.broadcast_to(emotion, len(images))
         return ops.sum(ops.cast(scores, "float32") * ops.one_hot(wanted, scores.shape[-1]))
 
@@ -240,19 +239,9 @@ def _without_softmax(model):
 
 
 def _passes_on(layer):
-    is_linear = getattr(layer, "activation", None) is keras.activations.linear
-    return (
-        isinstance(layer, (layers.Reshape, layers.Flatten))
-        or isinstance(layer, layers.Activation)
-        and is_linear
-    )
-
-
-def _call(model, images):
-    with warnings.catch_warnings():
-        # A model that was made with a list of one input warns when it is called without the list.
-        warnings.filterwarnings("ignore", message="The structure of `inputs`")
-        return model(images, training=False)
+    if isinstance(layer, layers.Activation):
+        return layer.activation is keras.activations.linear
+    return isinstance(layer, (layers.Reshape, layers.Flatten))
 
 
 def _input(images):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import sys
+import warnings
 
 import keras
 
@@ -27,6 +28,14 @@ def find_layer(model, name):
     if name not in found:
         raise ValueError(f"{model.name}: {unknown('layer', name, found)}")
     return found[name]
+
+
+def answers_of(model, x):
+    """Return what a model says of a batch, without training and without the graph that `predict` traces."""
+    with warnings.catch_warnings():
+        # A model that was made with a list of one input warns when it is called without the list.
+        warnings.filterwarnings("ignore", message="The structure of `inputs`")
+        return model(x, training=False)
 
 
 def takes_floats(model):

@@ -104,9 +104,8 @@ def run(only=None, data=None, profile=None, out=None, notebooks=None, overwrite=
         OSError: For a path that does not exist.
     """
     paths = find_notebooks(notebooks, only)
-    tour = [path for path in paths if path.name[:2] in TOUR]
-    if only or profile or settings.is_set("FER_PROFILE"):
-        tour = []
+    asked = only or profile or settings.is_set("FER_PROFILE")
+    tour = [] if asked else [path for path in paths if path.name[:2] in TOUR]
     paths = tour or paths
     setting = find_setting(data, profile, out)
     written = Written(setting.out, overwrite)
@@ -165,10 +164,10 @@ def _wanted(paths, only):
     """Return those of the notebooks whose numbers `only` lists."""
     wanted = str(only).split(",") if isinstance(only, (str, int)) else only
     wanted = [str(number).strip().rjust(2, "0") if str(number).strip() else "''" for number in wanted]
-    unknown = set(wanted) - {path.name[:2] for path in paths}
+    numbers = {path.name[:2] for path in paths}
+    unknown = [number for number in wanted if number not in numbers]
     if unknown:
         there = ", ".join(path.stem for path in paths)
-        unknown = [number for number in wanted if number in unknown]
         raise ValueError(f"no notebook {', '.join(unknown)}; there are {there}")
     return [path for path in paths if path.name[:2] in wanted]
 

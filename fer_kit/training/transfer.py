@@ -69,10 +69,9 @@ def train_head(
     """
     _check(train_head, options)
     recipe = find_recipe(recipe)
-    if recipe.mixup or recipe.teacher or options.get("teacher"):
-        way = (
-            f"Take another recipe than {recipe.name}" if recipe.mixup or recipe.teacher else "Give no teacher"
-        )
+    of_the_recipe = recipe.mixup or recipe.teacher
+    if of_the_recipe or options.get("teacher"):
+        way = f"Take another recipe than {recipe.name}" if of_the_recipe else "Give no teacher"
         raise ValueError(
             f"a head learns from features; mixup and a teacher need pictures. {way}, or train "
             "models.classifier(backbone) with `fit`"

@@ -44,14 +44,14 @@ class Signatures:
         """Return the signatures of a FaceSet; `measures` as from `quality.measure`, if at hand."""
         measures = measure(faces.images) if measures is None else measures
         codes = np.array([EMOTIONS.index(n) if n in EMOTIONS else OTHER for n in faces.names], np.uint8)
-        steps = {k: np.round(measures[k].to_numpy() / unit).clip(0, 255) for k, unit in UNITS.items()}
+        steps = {k: np.round(measures[k].to_numpy() / unit) for k, unit in UNITS.items()}
         return cls(
             hashes=dhash(faces.images),
             digests=np.array([int(digest[:8], 16) for digest in faces.digests], np.uint32),
             labels=codes[faces.labels],
             usage=np.array([USAGES.index(u) for u in faces.usage], np.uint8),
             fingerprint=faces.fingerprint,
-            **{name: values.astype(np.uint8) for name, values in steps.items()},
+            **{name: values.clip(0, 255).astype(np.uint8) for name, values in steps.items()},
         )
 
     @classmethod

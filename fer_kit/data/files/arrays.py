@@ -219,11 +219,9 @@ def _label_words(array):
         array = array[:, 0]
     if array.ndim == 2 and array.dtype.kind in "uifb" and _is_one_hot(array):
         array = array.argmax(axis=1)
-    if (
-        array.ndim != 1
-        or array.dtype.kind == "f"
-        and not (np.isfinite(array) & (array == np.rint(array))).all()
-    ):
+    if array.ndim != 1:
+        return None
+    if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.rint(array))).all():
         return None
     return [_word(value) for value in array.tolist()]
 
