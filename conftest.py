@@ -6,14 +6,12 @@ import tempfile
 
 SCRATCH = tempfile.mkdtemp(prefix="fer_kit_tests_") if "PYTEST_XDIST_WORKER" not in os.environ else None
 
-for name, value in {
-    "FER_PROFILE": "smoke",
-    "FER_DATA": "sample",
-    "FER_CACHE": f"{SCRATCH}/cache",
-    "FER_OUT": f"{SCRATCH}/output",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-}.items():
-    os.environ.setdefault(name, value)  # workers and kernels inherit it
+if SCRATCH:  # workers and kernels inherit it
+    os.environ |= {"FER_PROFILE": "smoke", "FER_DATA": "sample", "FER_OUT": f"{SCRATCH}/output"}
+    os.environ.setdefault("FER_CACHE", f"{SCRATCH}/cache")  # the real FER-2013 may be there, decoded
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for name in ("FER_SEED", "FER_STUDIES"):
+        os.environ.pop(name, None)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # As many workers as cores: more threads would only wait for one another.

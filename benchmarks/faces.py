@@ -57,7 +57,7 @@ def main():
 
 def ways(model, detector, folder):
     """Return {name: FacePipeline}: the kit's way first, then what each of its parts is worth."""
-    litert = load_exported(export(model, "litert", folder / "model.tflite"))
+    litert = load_exported(export(model, "litert", folder / "model.tflite", overwrite=True))
     return {
         "MTCNN, KCF, LiteRT": FacePipeline(litert, detector),
         "compiled Keras in place of LiteRT": FacePipeline(fast(model), detector),

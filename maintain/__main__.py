@@ -47,8 +47,8 @@ def guide(options):
     """Write what was measured into the instructor guide, and the lessons' answers onto one page.
 
     Keeps the times.json that `run` leaves and the scores of what lessons trained in `lab`, then writes them
-    and the scores of the recorded runs as tables into notebooks/INSTRUCTORS.md, and the answers into
-    teaching/ANSWERS.md.
+    and the scores of the recorded runs as tables into notebooks/INSTRUCTORS.md, the answers into
+    teaching/ANSWERS.md, and the sizes of the package's rooms into ARCHITECTURE.md.
     """
     from maintain.guide import write_guide
 
@@ -90,6 +90,8 @@ def signatures(options):
     from fer_kit.data.doctor.signatures import REFERENCE, Signatures
 
     faces = load_faces(options.data, cache=False)
+    if len(faces) != len(Signatures.load().labels) or faces.source.startswith("built-in"):
+        raise ValueError(f"signatures are FER-2013's; give it with --data, not {faces.source}")
     Signatures.of(faces).save()
     print(f"{REFERENCE}: {len(faces):,} faces, {REFERENCE.stat().st_size / 1000:,.0f} kB")
 
@@ -221,7 +223,13 @@ def setups(options):
     print(rehearse(options.setup, options.out.resolve()))
 
 
-SEED = argument("--seed", metavar="N", type=int, required=True, help="of all randomness")
+SEED = argument(
+    "--seed",
+    metavar="N",
+    type=int,
+    required=True,
+    help="of the weights and the order of faces; copies and subsets are seed 0's",
+)
 RUN = argument("run", metavar="RUN", help="the folder of the run")
 
 COMMANDS = {

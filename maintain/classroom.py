@@ -9,7 +9,14 @@ from maintain.badges import repository
 
 KEPT = (
     *("README.md", "LICENSE", "LICENSE-lessons", "CITATION.cff", "CHANGELOG.md", "ARCHITECTURE.md"),
-    *("pyproject.toml", "requirements.txt", "constraints.txt", "environment.yml"),
+    *(
+        ".gitignore",
+        ".gitattributes",
+        "pyproject.toml",
+        "requirements.txt",
+        "constraints.txt",
+        "environment.yml",
+    ),
     *("fer_kit", "labs", "figures", "data/README.md"),
     *("teaching/CONSENT.md", "teaching/ETHICS.md", "teaching/CAPSTONE.md"),
 )
@@ -30,6 +37,7 @@ def classroom(out, root=None):
         raise ValueError(f"{out} lies in the repository; give a folder beside it with --out")
     claim(out, MARK, "Made by python -m maintain classroom, which replaces what is in this folder.\n")
     for name in KEPT:
+        shutil.rmtree(out / name, ignore_errors=True)
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         if (root / name).is_dir():
             leave_out = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")

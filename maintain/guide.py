@@ -73,7 +73,10 @@ def write_guide(measured=(), root=None):
 
 
 def _redraw(path, drawn):
-    text = with_tables(path.read_text(encoding="utf-8"), drawn)
+    try:
+        text = with_tables(path.read_text(encoding="utf-8"), drawn)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     with replacing(path) as file:
         file.write(text.encode())
 
@@ -88,9 +91,10 @@ def tables(root):
 
 
 def keep_times(path, folder):
-    """Add the record at `path` to that of the same profile and hardware in `folder`; new minutes win."""
+    """Add the record at `path` to that of the same profile, machine and data in `folder`; new minutes win."""
     record = read_times(path)
-    words = re.findall(r"[a-z0-9]+", f"{record['profile']} {record['hardware']}".lower())
+    place = f"{record['profile']} {record['hardware']} {_of_drawn_faces(record)}"
+    words = re.findall(r"[a-z0-9]+", place.lower())
     kept = folder / f"{'-'.join(words)}.json"
     before = read_times(kept) if kept.exists() else {}
     if before.get("source") == record["source"]:
@@ -157,7 +161,7 @@ def lab_table(kept):
     if not kept.exists():
         return "No run has been recorded yet."
     lines = ["| lesson | run | seeds | lowest | highest |", "|---|---|---:|---:|---:|"]
-    runs = [(_lesson(name), name, scores) for name, scores in read_json(kept).items()]
+    runs = [(_lesson(name), name, scores) for name, scores in read_json(kept).items() if scores]
     for lesson, name, scores in sorted(runs):
         low, high = percent(min(scores.values())), percent(max(scores.values()))
         lines.append(f"| {lesson} | {name} | {len(scores)} | {low} | {high} |")
@@ -177,12 +181,18 @@ def minutes_table(folder, lessons):
     records = [read_times(path) for path in sorted(folder.glob("*.json"))]
     if not records:
         return "No run has been recorded yet."
-    heads = [f"`{record['profile']}`, {record['hardware']}" for record in records]
+    heads = [f"`{r['profile']}`, {r['hardware']}{_of_drawn_faces(r)}" for r in records]
     lines = [["lesson", *heads], ["---"] + ["---:"] * len(records)]
     for path in lessons:
         times = [in_minutes(record["seconds"].get(path.stem)) for record in records]
         lines.append([f"[{path.name[:2]}]({path.name})", *times])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _of_drawn_faces(record):
+    """What follows the hardware in a record of times that was not made on FER-2013."""
+    source = record["source"].partition(",")[0]
+    return "" if source.startswith("fer2013") else f", {source}"
 
 
 def in_minutes(seconds):
@@ -264,8 +274,6 @@ def with_tables(text, drawn):
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not (found and closed):
-            raise ValueError(
-                f"the guide has no place for a table: put {begin} and {end} on lines of their own"
-            )
+            raise ValueError(f"there is no place for a table: put {begin} and {end} on lines of their own")
         text = f"{before}{begin}\n\n{table}\n\n{end}{after}"
     return text

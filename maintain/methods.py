@@ -53,8 +53,9 @@ def keep_riddle(faces, out, seed, records=RECORDS):
 def keep_methods(folders, records=RECORDS):
     """Add the runs of lesson 07 below `folders`, in `lab` on FER-2013, to the record; return its Path.
 
-    A run of a method and seed that are there takes their place. A seed is kept when all methods have it, so
-    that they are compared on the same seeds. Raises ValueError where there is no run, or no such seed.
+    A run of a method and seed that are recorded takes their place. A seed is kept when all methods have it,
+    so that they are compared on the same seeds. Raises ValueError where there is no run, no such seed, or two
+    runs of one method and seed.
     """
     rows = {}
     for path in sorted(found for folder in folders for found in Path(folder).rglob("provenance.json")):
@@ -62,6 +63,9 @@ def keep_methods(folders, records=RECORDS):
         if run.folder.name in NAMES and "07" in run.folder.parts and counts(run, "07"):
             facts = run.provenance
             about = {"method": NAMES[run.folder.name], "seed": facts["seed"]}
+            if (about["method"], about["seed"]) in rows:
+                again = f"{run.folder} is a second run of {about['method']} with seed {about['seed']}"
+                raise ValueError(f"{again}; give the folder of one")
             shares = {"images": facts["trained_on"]["faces"]} | imbalance.numbers(recorded_scores(run))
             rows[about["method"], about["seed"]] = about | shares
     where = " or ".join(map(str, folders))

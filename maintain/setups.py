@@ -11,9 +11,10 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from fer_kit.runtime.files import claim
 from fer_kit.tools.run import new_client
@@ -80,15 +81,24 @@ def setups(names, folder, lessons=LESSONS):
     """Rehearse each set-up, print a line as it ends, and return the table in Markdown.
 
     `names` are `NAME=PYTHON`, an environment that exists, or `colab` or `kaggle`, of which a look-alike is
-    built in `folder` first. The environments get the kit and what its setup cell installs.
+    built in `folder` first. From the environments fer-kit is removed, then they get that of the last commit
+    and what its setup cell installs.
     """
     rows = [[*COLUMNS, *lessons], ["---"] * (len(COLUMNS) + len(lessons))]
     for name in names:
         name, _, python = name.partition("=")
-        python = python or build(name, folder / name)
-        rows.append(rehearse(name, python, folder / f"{name}-work", lessons))
+        rows.append(_row(name, python, folder, lessons, len(rows[0])))
         print(" · ".join(rows[-1]), flush=True)
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _row(name, python, folder, lessons, width):
+    """`rehearse`, in an environment that is built where no `python` is given; a failure is a row, too."""
+    try:
+        python = Path(shutil.which(python) or python).absolute() if python else build(name, folder / name)
+        return rehearse(name, python, folder / f"{name}-work", lessons)
+    except (subprocess.CalledProcessError, OSError) as error:
+        return [name, _short(f"FAILED: {error}"), *["-"] * (width - 2)]
 
 
 def build(name, folder):
@@ -157,6 +167,8 @@ def run_lesson(number, python, folder, variables):
         client.execute(cleanup_kc=True)
     except CellExecutionError as error:
         return f"FAILED: {error.ename}: {_short(error.evalue)}"
+    except DeadKernelError as error:
+        return f"FAILED: {_short(str(error))}"
     return f"{time.monotonic() - began:.0f} s"
 
 

@@ -25,9 +25,9 @@ from fer_kit.models.zoo import multiply_accumulates
 from fer_kit.runtime.files import check_free, file_digest, read_json, replacing, write_json
 from fer_kit.studies import tuning
 from fer_kit.studies.reproduction import finished_runs
-from fer_kit.training.parts import SMALL, score_name
 from fer_kit.training.recipes import differences
 from fer_kit.training.records import RECORDS, Run
+from fer_kit.training.records.parts import SMALL, score_name
 
 LIMIT = 0.002
 """How far storing in float16 may move the accuracy on the faces that selected the model, as a share."""
@@ -60,6 +60,8 @@ def ship(run_folder, name, faces, folder=WEIGHTS, overwrite=False):
     dataset, or when the file scores worse by more than `LIMIT`; FileExistsError for a name that is shipped
     already, unless `overwrite`.
     """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError(f"{name!r} is no name for a model; give one like kit-small")
     check_free(Path(folder) / f"{name}.keras", overwrite)
     run = Run.open(run_folder)
     _refuse(run)
@@ -153,14 +155,17 @@ def _compare(model, path, public):
 def keep(run, name, records=RECORDS, overwrite=False):
     """Copy the small files of a `Run`, all but its model, into the folder of records and return the copy.
 
-    Raises ValueError when no epoch of the run has finished, when it is damaged, learned from PrivateTest or
-    was selected on it, and FileExistsError when the record of this name is another run's, or files of such
-    names are no record, unless `overwrite`: they are then replaced.
+    Raises ValueError when the run has not finished, learned from drawn faces, is damaged, learned from
+    PrivateTest or was selected on it, and FileExistsError when the record of this name is another run's, or
+    files of such names are no record, unless `overwrite`: they are then replaced.
     """
     _check_name(name)
     if not run.best_epoch:
         raise ValueError(f"{run.folder} has no finished epoch, so there is nothing to keep yet")
+    if not run.finished:
+        raise ValueError(f"{run.folder} has not finished; train it to its end first")
     _refuse(run)
+    _refuse_drawn(run)
     before = records / name / "config.json"
     if not before.exists():
         for file in SMALL:
@@ -184,14 +189,15 @@ def _check_name(name):
 def keep_study(out, name, records=RECORDS, overwrite=False):
     """Write the study in the folder `out`, without models, among the records of tuning; return the Path.
 
-    Raises ValueError while a trial is still to end, when one saw PrivateTest or when none has finished an
-    epoch, and FileExistsError for a name that is there, unless `overwrite`.
+    Raises ValueError while a trial is still to end, when one saw PrivateTest or learned from drawn faces, or
+    when none has finished an epoch, and FileExistsError for a name that is there, unless `overwrite`.
     """
     _check_name(name)
     if tuning.table(out).state.isin(["running", "queued"]).any():
         raise ValueError(f"{out} has trials that are still to end; resume the study first")
     for path in Path(out).glob("trial-*/provenance.json"):
         _refuse_leak(Run(path.parent))
+        _refuse_drawn(Run(path.parent))
     check_free(records / "tuning" / name / "study.json", overwrite)
     tuning.write_record(out, records / "tuning" / name)
     return records / "tuning" / name
@@ -241,6 +247,11 @@ def _refuse_leak(run):
         raise ValueError(
             f"{run.folder} {run.leak}: its scores are no test scores, so it is not kept or shipped"
         )
+
+
+def _refuse_drawn(run):
+    if run.provenance["dataset"]["source"].startswith("built-in"):
+        raise ValueError(f"{run.folder} learned from drawn faces; records are of photographs")
 
 
 def accuracy(model, faces):

@@ -84,15 +84,17 @@ def site(out):
     """
     claim(out, MARK, "Made by python -m maintain site, which replaces what is in this folder.\n")
     source = Path(out) / "source"
-    source.mkdir(parents=True, exist_ok=True)
+    html = Path(out) / "html"
+    for old in [html, *(path for path in source.glob("*") if path.name != "notebooks")]:
+        shutil.rmtree(old, ignore_errors=True)
+    for page in [*source.glob("*.*"), *source.glob("notebooks/*.md")]:
+        page.unlink()
     copy_pages(source)
     (source / "site.css").write_text(STYLE, encoding="utf-8")
     execute_lessons(source / "notebooks")
-    shutil.rmtree(source / "labs", ignore_errors=True)
     write_labs(source / "labs")
     write_api(source / "api")
     write_index(source)
-    html = Path(out) / "html"
     app = Sphinx(source, None, html, Path(out) / "doctrees", "html", SETTINGS, warningiserror=True)
     app.connect("autodoc-process-docstring", keep_lines)
     app.build()

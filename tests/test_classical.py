@@ -24,7 +24,7 @@ from fer_kit.studies.classical.baselines import (
     table,
 )
 from fer_kit.studies.classical.descriptors import Hog
-from fer_kit.training import folders
+from fer_kit.training.records import folders
 
 
 @pytest.fixture(autouse=True)

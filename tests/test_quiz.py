@@ -71,7 +71,7 @@ def test_without_the_package_they_are_printed(monkeypatch, capsys):
     said = capsys.readouterr().out
     for question in read_quiz(0):
         assert question["question"] in said and question["answers"][0]["feedback"] not in said
-    assert "   a) which word" in said and 'pip install "fer-kit[quiz]"' in said
+    assert "   a) under which of seven words" in said and 'pip install "fer-kit[quiz]"' in said
 
 
 def test_outside_of_a_notebook_they_are_printed(monkeypatch, capsys):

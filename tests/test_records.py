@@ -9,9 +9,8 @@ import pytest
 
 from fer_kit.models import pretrained
 from fer_kit.runtime.files import read_json, replacing, write_json
-from fer_kit.training import folders, records
 from fer_kit.training.recipes import differences
-from fer_kit.training.records import Run
+from fer_kit.training.records import Run, folders, recorded
 from maintain.ship import keep
 
 
@@ -21,7 +20,7 @@ def run(tmp_path):
     recipe = {"name": "quick", "monitor": "val_accuracy"}
     run = folders.begin(tmp_path / "run", {"model": "small", "recipe": recipe, "seed": 0})
     provenance = {"selected_on": "PublicTest", "device": "a CPU", "precision": "float32", "profile": "smoke"}
-    write_json(run.folder / "provenance.json", provenance | {"dataset": {"source": "built-in sample"}})
+    write_json(run.folder / "provenance.json", provenance | {"dataset": {"source": "fer2013.zip"}})
     write_json(run.folder / "metrics.json", run.metrics | {"status": "finished"})
     rows = {"val_accuracy": [0.2, 0.5, 0.5], "val_loss": [1.9, 1.8, 1.7], "seconds": [60.0, 60.0, 60.0]}
     pd.DataFrame(rows, index=pd.RangeIndex(1, 4, name="epoch")).to_csv(run.folder / "history.csv")
@@ -281,11 +280,21 @@ def test_keep_refuses_a_run_that_has_nothing_to_keep(run, tmp_path):
         keep(run, "quick", tmp_path / "records")
 
 
+def test_keep_refuses_runs_that_have_not_finished_or_learned_from_drawn_faces(run, tmp_path, monkeypatch):
+    write_json(run.folder / "provenance.json", run.provenance | {"dataset": {"source": "built-in sample"}})
+    with pytest.raises(ValueError, match="learned from drawn faces"):
+        keep(run, "quick", tmp_path / "records")
+    monkeypatch.setattr(Run, "finished", False)
+    with pytest.raises(ValueError, match="run has not finished; train it to its end first"):
+        keep(run, "quick", tmp_path / "records")
+    assert not (tmp_path / "records").exists()
+
+
 def test_the_longest_record_stands_in_for_a_missing_whole_run(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "RECORDS", tmp_path / "records")
-    assert records.recorded("small") is None
+    monkeypatch.setattr("fer_kit.training.records.run.RECORDS", tmp_path / "records")
+    assert recorded("small") is None
     for name in ("small-9-epochs", "small-15-epochs", "small-plain-20-epochs"):
         keep(run, name, tmp_path / "records")
-    assert records.recorded("small").folder.name == "small-15-epochs"
+    assert recorded("small").folder.name == "small-15-epochs"
     keep(run, "small", tmp_path / "records")
-    assert records.recorded("small").folder.name == "small"
+    assert recorded("small").folder.name == "small"

@@ -9,7 +9,7 @@ from fer_kit.plots.base import stamp
 from fer_kit.reports import CITATIONS
 from fer_kit.runtime.settings import PROFILES, Source
 from fer_kit.studies import reproduction, tuning
-from fer_kit.training import RECORDS, records
+from fer_kit.training.records import RECORDS, recorded
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_recorded_study_comes_with_its_source(capsys, tmp_path):
 def test_without_records_the_table_has_its_columns_and_nothing_else(tmp_path):
     full, empty = reproduction.result_table(RECORDS), reproduction.result_table(tmp_path)
     assert list(empty.columns) == list(full.columns)
-    assert empty.drop(columns="report").isna().all(axis=None) and records.recorded("there-is-none") is None
+    assert empty.drop(columns="report").isna().all(axis=None) and recorded("there-is-none") is None
 
 
 @pytest.mark.parametrize(("profile", "epochs"), [("smoke", 2), ("lab", 8), ("full", 50)])

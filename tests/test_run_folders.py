@@ -18,8 +18,7 @@ from fer_kit.models.layers import weights_digest
 from fer_kit.models.portable import copy_portable
 from fer_kit.runtime.files import digest_of, write_json
 from fer_kit.runtime.locks import locked
-from fer_kit.training import parts
-from fer_kit.training.records import Run, emotions_of, open_model
+from fer_kit.training.records import Run, emotions_of, open_model, parts
 
 SHORT = replace(QUICK, epochs=2)
 QUICKLY = (Phase.explicit, Phase.reuse, Phase.generate)  # each example reads a network: nothing is shrunk

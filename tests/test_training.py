@@ -28,6 +28,7 @@ from fer_kit.training import callbacks, loop
 from fer_kit.training.batches import Batches, learned_facts
 from fer_kit.training.learning_rate import find_learning_rate
 from fer_kit.training.recipes import RECIPES, Recipe, find_recipe, make_optimiser
+from fer_kit.training.records import Run
 
 QUICK = Recipe("quick", "these tests", epochs=4, batch_size=32)
 RICH = replace(
@@ -197,7 +198,7 @@ def test_a_finished_run_is_not_trained_again_unless_asked(few, tmp_path, monkeyp
     assert "Already trained" in capsys.readouterr().out
     assert fit(few, tmp_path / "run", model=model, epochs=1, retrain=True).finished
     assert (tmp_path / "run/best.keras").read_bytes() != before
-    kept = loop.records.Run.open(tmp_path / "run-replaced-1")
+    kept = Run.open(tmp_path / "run-replaced-1")
     assert kept.finished and (kept.folder / "best.keras").read_bytes() == before
 
 
@@ -218,7 +219,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_weights_before(few, tmp_pa
     monkeypatch.setattr(Batches, "start_epoch", spoil)
     with pytest.raises(FloatingPointError, match="epoch 2, .*learning rate 0.001; the weights of epoch 1"):
         fit(few, tmp_path / "run", model=small_model(plain=True))
-    run = loop.records.Run.open(tmp_path / "run")
+    run = Run.open(tmp_path / "run")
     assert run.metrics["status"] == "diverged" and len(run.history) == 1
     assert all(np.isfinite(w).all() for w in weights(run))
 
@@ -242,7 +243,7 @@ def test_a_full_disk_leaves_the_epoch_before(few, tmp_path, monkeypatch, victim)
     with pytest.raises(OSError, match="No space left.*the weights of epoch 1 are kept"):
         fit(few, tmp_path / "run", recipe, model=model)
     monkeypatch.undo()
-    kept = loop.records.Run.open(tmp_path / "run")
+    kept = Run.open(tmp_path / "run")
     assert len(weights(kept)) == 4 and not list(tmp_path.glob("run/*partial*"))
     model.set_weights(start)
     again = fit(few, tmp_path / "run", recipe, model=model)
@@ -549,7 +550,7 @@ def test_the_cosine_rises_over_the_warm_up_and_falls_to_zero():
 def test_averaged_weights_are_scored_with_batch_statistics_of_their_own(few):
     import keras
 
-    from fer_kit.training.ema import Averages
+    from fer_kit.training.callbacks import Averages
 
     model = keras.Sequential([keras.Input((48, 48, 1), dtype="uint8"), keras.layers.Rescaling(1 / 255)])
     model.add(keras.layers.RandomBrightness(0.9, value_range=(0, 1)))  # changes the mean, in training alone

@@ -161,8 +161,11 @@ def test_a_record_needs_no_optuna_and_reads_back(searched, tmp_path, monkeypatch
     assert about["config"]["model"] == "toy" and about["provenance"]["versions"]["keras"]
 
 
-def test_a_study_is_kept_when_all_its_trials_have_ended(searched, tmp_path):
+def test_a_study_is_kept_when_all_its_trials_have_ended(searched, tmp_path, monkeypatch):
     records = tmp_path / "records"
+    with pytest.raises(ValueError, match="learned from drawn faces"):
+        keep_study(searched, "toys", records)
+    monkeypatch.setattr("maintain.ship._refuse_drawn", lambda run: None)
     folder = keep_study(searched, "toys", records)
     assert folder == records / "tuning/toys" and tuning.recorded("toys", records)[0].equals(
         tuning.read_record(folder)[0]

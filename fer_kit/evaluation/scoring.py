@@ -13,8 +13,8 @@ from fer_kit.models.layers import weights_digest
 from fer_kit.runtime.locks import locked
 from fer_kit.runtime.names import by_door
 from fer_kit.training.batches import plain_faces
-from fer_kit.training.parts import are_learned, is_plain, score_name, write_predictions
 from fer_kit.training.records import PATIENCE, emotions_of, open_model
+from fer_kit.training.records.parts import are_learned, is_plain, score_name, write_predictions
 
 SHIFT = 2
 """How far the shifted views of ten-crop lie from the centre, in pixels."""

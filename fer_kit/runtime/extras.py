@@ -24,6 +24,10 @@ EXTRAS = {
     "nbconvert": "notebooks",
     "nbformat": "notebooks",
     "traitlets": "notebooks",
+    "nbgrader": "marking",
+    "furo": "site",
+    "myst_nb": "site",
+    "sphinx": "site",
 }
 """{module: the extra in pyproject.toml that brings it}. What is not here every installation has."""
 

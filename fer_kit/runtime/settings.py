@@ -31,9 +31,9 @@ class Profile:
 
 
 PROFILES = {
-    "smoke": Profile("smoke", 200, 2, "a check that everything runs; its numbers mean nothing"),
+    "smoke": Profile("smoke", 128, 2, "a check that everything runs; its numbers mean nothing"),
     "lab": Profile("lab", 8000, 8, "fits a two-hour class on a CPU or a small GPU"),
-    "full": Profile("full", None, 100, "reproduces the reports; hours on a CPU"),
+    "full": Profile("full", None, 100, "reproduces the reports; hours to days on a CPU"),
 }
 
 

@@ -86,9 +86,9 @@ def argument(*flags, **settings):
 def run(options):
     """Run notebooks and show everything on one page.
 
-    On the data found: --data, else FER_DATA, else data/, else the built-in sample. Without --only and
-    --profile six lessons in the profile smoke: a tour of some minutes. With --profile all of them, in smoke
-    some ten minutes, in lab hours, in full days; how long it took elsewhere is said first. Writes figures,
+    Uses the data of --data, else FER_DATA, else data/, else the built-in sample. Without --only and --profile
+    it runs six lessons in smoke, a tour of a few minutes; with --profile all of them: about ten minutes in
+    smoke, hours in lab, hours to days in full. It says first how long they took elsewhere. Writes figures,
     notebooks as HTML, and one page with all of it.
     """
     from fer_kit.tools.run import run as run_notebooks
@@ -101,8 +101,8 @@ def run(options):
 def doctor(options):
     """Examine a dataset.
 
-    Counts, finds duplicates, twins, blanks and signs of tampering, says what each finding means and what to
-    do. Exit status 1 when there is an error among the findings, or nothing can be read.
+    Counts faces, finds duplicates, twins, blanks and signs of tampering, and says what each finding means and
+    what to do. Exit status 1 when there is an error among the findings, or nothing can be read.
     """
     from fer_kit.data.doctor import examine_path
 
@@ -125,8 +125,8 @@ def fetch(options):
 def train(options):
     """Train a network by a recipe.
 
-    Trains on Training, selects on PublicTest, and leaves a run record. A usage that the dataset lacks is held
-    out of Training. The same command given again goes on where training was interrupted.
+    Trains on Training, selects on PublicTest, and leaves a run record. If the dataset lacks a usage, part of
+    Training is held out for it. Give the same command again to resume an interrupted training.
     """
     find_architecture(options.name)
     recipe = find_recipe(options.recipe)
@@ -170,9 +170,9 @@ def _chosen_faces(options, faces, seed):
 def evaluate(options):
     """Score a trained network.
 
-    A run or a model file, on one usage of a dataset or on any folder of faces by emotion. PrivateTest is
-    scored only when asked for, and a run keeps count of how often. A test set that the dataset lacks is held
-    out of Training, the same faces as `train` holds out.
+    Scores a run or a model file on one usage of a dataset, or on any folder of faces sorted by emotion.
+    PrivateTest is scored only when asked for, and a run keeps count of how often. For a test set that the
+    dataset lacks the same faces are held out of Training as by `train`.
     """
     options.allow_missing = True
     from fer_kit.training.records import find_model
@@ -231,8 +231,8 @@ def watch(options):
 def labs(options):
     """Write the notebooks for students, without solutions.
 
-    A TODO cell with a stub stands in place of every solution, the checks are kept. With --nbgrader, writes an
-    nbgrader course with solutions, checks and points instead.
+    Each solution is replaced by a TODO cell with a stub; the checks stay. With --nbgrader, writes an nbgrader
+    course with solutions, checks and points instead.
     """
     from fer_kit.tools.labs import write_labs
     from fer_kit.tools.marking import write_course
@@ -304,22 +304,22 @@ def listed(text):
 ONLY = argument("--only", action="extend", type=listed, metavar="NN", help="notebooks, such as 03 or 00,03")
 DATA = argument("--data", metavar="PATH", help="the dataset: archive, folder, csv, or 'sample'")
 MODEL = argument("model", metavar="MODEL", help="a run folder, a .keras file or a shipped name")
-OVERWRITE = argument("--overwrite", action="store_true", help="write over files that are there")
-OUTPUTS = argument("--outputs", type=listed, metavar="A,B,...", help="the network's emotions, in its order")
+OVERWRITE = argument("--overwrite", action="store_true", help="replace existing files")
+OUTPUTS = argument("--outputs", type=listed, metavar="A,B,...", help="the emotions, in the order of outputs")
 PROFILE_HELP = "; ".join(f"{profile.name}: {profile.meaning}" for profile in PROFILES.values())
 SOURCE_HELP = "a picture, a folder, a video, 0 (camera), a camera's address (rtsp://...) or demo"
-DROP_HELP = "train without an emotion, such as disgust; again for each further one"
+DROP_HELP = "train without an emotion, such as disgust; repeat the option for more"
 TWINS_HELP = "learn from copies of test faces too, as many papers do"
-BALANCE_HELP = "learn from N faces of each: random ones left out, changed copies added (hejslet)"
-TEACHER_HELP = "what a recipe with a teacher learns from; again for each further one"
+BALANCE_HELP = "learn from N faces of each emotion: some left out, or altered copies added (hejslet)"
+TEACHER_HELP = "a network to learn from, for recipes with a teacher; repeat the option for more"
 
 READING = [
     argument(
         "--names", type=listed, metavar="A,B,...", help="the emotions of folders that are numbers, in order"
     ),
-    argument("--allow-missing", action="store_true", help="go on where a usage lacks an emotion"),
+    argument("--allow-missing", action="store_true", help="accept usages that lack an emotion"),
     argument(
-        "--hold-out", type=share, metavar="SHARE", help="of Training, for a missing usage (default: 0.1)"
+        "--hold-out", type=share, metavar="SHARE", help="part of Training for a missing usage (default: 0.1)"
     ),
     argument(
         "--votes", metavar="FILE", help="FER+'s fer2013new.csv: labels are what most of ten people chose"
@@ -348,17 +348,17 @@ COMMANDS = {
         argument("--recipe", required=True, help=f"how to train: {', '.join(RECIPES)}"),
         DATA,
         *READING,
-        argument("--epochs", type=count, metavar="N", help="at most so many (default: the recipe's)"),
-        argument("--seed", type=int, metavar="N", help="of all randomness (default: FER_SEED, else 0)"),
+        argument("--epochs", type=count, metavar="N", help="at most N epochs (default: the recipe's)"),
+        argument("--seed", type=int, metavar="N", help="the random seed (default: FER_SEED, else 0)"),
         argument("--drop", action="append", metavar="EMOTION", help=DROP_HELP),
-        argument("--per-emotion", type=count, metavar="N", help="learn from so many faces of each"),
+        argument("--per-emotion", type=count, metavar="N", help="learn from at most N faces of each emotion"),
         argument("--balance", type=count, metavar="N", help=BALANCE_HELP),
-        argument("--no-augment", action="store_true", help="show the faces as they are"),
+        argument("--no-augment", action="store_true", help="train without augmentation"),
         argument("--gaussian-init", action="store_true", help="first weights from N(0, 0.04) (zhao)"),
         argument("--keep-twins", action="store_true", help=TWINS_HELP),
         argument("--teacher", action="append", metavar="MODEL", help=TEACHER_HELP),
         argument("--out", required=True, metavar="RUN", help="the folder of the run record"),
-        argument("--retrain", action="store_true", help="begin anew although the run is finished"),
+        argument("--retrain", action="store_true", help="train again even if the run is finished"),
     ],
     evaluate: [
         MODEL,
@@ -394,6 +394,6 @@ COMMANDS = {
         argument("folder", metavar="FOLDER", help="where the labs lie, in sub-folders or not"),
         argument("--out", metavar="FILE", help="the table (default: marks.csv in the folder)"),
         OVERWRITE,
-        argument("--minutes", type=count, default=30, metavar="N", help="that a cell may take (default: 30)"),
+        argument("--minutes", type=count, default=30, metavar="N", help="for one cell at most (default: 30)"),
     ],
 }

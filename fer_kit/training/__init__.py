@@ -4,12 +4,9 @@ loop           fit: train, select, resume
 recipes        RECIPES: how the reports and the kit train, as data
 losses         cross-entropy, focal and logit-adjusted loss
 batches        the order of faces, mixup, teachers' answers
-callbacks      the best model, the state to resume from, progress
-ema            averaged weights
+callbacks      averaged weights, the best model, the state to resume from, progress
 speedups       fused batch normalisation
-folders        the folder of a run: new, or that of the same run
-parts          the parts of a record: each is checked when it is read
-records        Run: what a training run leaves; `recorded` holds those that come with the kit
+records        Run: what a training run leaves, its folder and its files; `recorded` holds those of the kit
 distillation   learning from trained networks
 learning_rate  the learning-rate finder
 transfer       train_head and fine_tune for ImageNet backbones

@@ -27,7 +27,7 @@ from fer_kit.runtime.locks import locked
 from fer_kit.runtime.names import by_door, check_options, keywords
 from fer_kit.runtime.seeds import seeded
 from fer_kit.runtime.versions import now, versions
-from fer_kit.training import distillation, folders, parts, records
+from fer_kit.training import distillation
 from fer_kit.training.batches import (
     Batches,
     choose_faces,
@@ -36,10 +36,10 @@ from fer_kit.training.batches import (
     usage_in_words,
     usages_of,
 )
-from fer_kit.training.callbacks import BestModel, Checkpoint, History, Progress, Watch
-from fer_kit.training.ema import Averages
+from fer_kit.training.callbacks import Averages, BestModel, Checkpoint, History, Progress, Watch
 from fer_kit.training.losses import make_loss
 from fer_kit.training.recipes import find_recipe, make_optimiser
+from fer_kit.training.records import Run, folders, parts
 from fer_kit.training.speedups import fused_normalisation
 
 
@@ -110,7 +110,7 @@ def fit(
     learned, selecting = choose_faces(faces, validation, recipe.without_twins)
     with seeded(seed):  # a model that is loaded draws seeds for its layers
         teachers = distillation.open_teachers(teacher, recipe, learned)
-    if not isinstance(model, str) and (retrain or not records.Run(out).finished):
+    if not isinstance(model, str) and (retrain or not Run(out).finished):
         _check_own(model, learned, precision, seed)
     config = _config(model, about or variant, recipe, learned, selecting, seed, teachers)
     with locked(out):

@@ -19,9 +19,9 @@ from fer_kit.runtime.names import check_options, keywords
 from fer_kit.runtime.seeds import seeded
 from fer_kit.training.features import Features
 from fer_kit.training.loop import fit
-from fer_kit.training.parts import score_name
 from fer_kit.training.recipes import find_recipe
 from fer_kit.training.records import Run
+from fer_kit.training.records.parts import score_name
 
 
 def train_head(

@@ -52,9 +52,11 @@ def _counts(faces):
         "fingerprint": Signatures.load().fingerprint,
     }
     figure = data.count_plot(faces, "Emotions in the whole of FER-2013")
-    yield "choudhari-fig3", "Happy has 16.5 times the faces of disgust.", figure, made
+    ratio = len(faces.of("happy")) / len(faces.of("disgust"))
+    yield "choudhari-fig3", f"Happy has {ratio:.1f} times the faces of disgust.", figure, made
     figure = data.count_plot(faces.training, "Emotions in Training")
-    yield "murphy-fig1", "Disgust is 1.52 % of the Training faces.", figure, made
+    share = len(faces.training.of("disgust")) / len(faces.training)
+    yield "murphy-fig1", f"Disgust is {100 * share:.2f} % of the Training faces.", figure, made
     figure = data.count_plot(faces, "Emotions by usage", split_by_usage=True)
     yield "hejslet-tab1", "The test folder is PublicTest and PrivateTest together.", figure, made
 
@@ -81,7 +83,8 @@ def _weights(training):
     axis.bar_label(axis.containers[0], fmt="{:.2f}", padding=2)
     axis.margins(y=0.1)
     axis.set(title="Weight of a face in the loss", xlabel="emotion", ylabel="weight (1: the mean face)")
-    caption = "N / (7 n): one face of disgust counts as much as 16.5 of happy."
+    ratio = len(training.of("happy")) / len(training.of("disgust"))
+    caption = f"N / (7 n): one face of disgust counts as much as {ratio:.1f} of happy."
     yield "murphy-weights", caption, base.stamp(figure, training.source), made
 
 

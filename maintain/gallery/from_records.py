@@ -33,7 +33,7 @@ def of_run(run, experiment):
     """Yield the training curves of a `Run`, and from its PrivateTest scores the matrix and the emotions."""
     provenance = run.provenance
     title = f"{experiment.model}, {len(run.history)} epochs"
-    made = _made_from(provenance, run.folder.name)
+    made = _made_from(provenance, _place(run))
     chosen = f"{provenance['selected_on']} {run.best_accuracy:.1%}"
     caption = f"Best epoch {run.best_epoch} of {len(run.history)}: {chosen}."
     yield experiment.report_id, caption, _curves(run, title), made
@@ -53,6 +53,12 @@ def _curves(run, title):
     return results.training_curves(run.history, title, run.source, selected_on, run.best_epoch)
 
 
+def _place(run):
+    """The name of a `Run` among the records."""
+    folder = run.folder
+    return f"studies/{folder.name}" if folder.parent.name == "studies" else folder.name
+
+
 def _made_from(provenance, record):
     """What the sidecar of a figure says of the training that it was drawn from."""
     kept = ("dataset", "seed", "profile", "versions", "started")
@@ -67,7 +73,7 @@ def of_metrics(run):
         np.array(private["confusion"]), run.provenance["emotions"], title, run.source
     )
     caption = f"Accuracy {private['accuracy']:.1%}, macro-F1 {private['macro_f1']:.3f}."
-    yield "choudhari-metrics", caption, figure, _made_from(run.provenance, run.folder.name)
+    yield "choudhari-metrics", caption, figure, _made_from(run.provenance, _place(run))
 
 
 def of_classical(records):
@@ -106,11 +112,14 @@ def of_studies(records):
     plain, six = (Run(records / "studies" / name) for name in (PLAIN, "without-disgust"))
     if not plain.finished:
         return
-    made = _made_from(plain.provenance, "studies")
+    made = _made_from(plain.provenance, [f"studies/{name}" for name in (PLAIN, "without-disgust")])
     network = f"{plain.config['model']}, {len(plain.history)} epochs"
     drawn = [_without_disgust(plain, six)] if six.finished else []
-    for report_id, caption, figure in (*drawn, *_by_size(plain)):
+    for report_id, caption, figure in drawn:
         yield report_id, f"{network}: {caption}.", figure, made
+    for caption, figure, faces in _by_size(plain):
+        sized = made | {"record": faces}
+        yield "murphy-size", f"{network}: {caption}.", figure, sized
 
 
 def _overfitting(run):
@@ -121,7 +130,7 @@ def _overfitting(run):
         f"{last.val_accuracy:.1%} on PublicTest; best epoch {run.best_epoch}: {run.best_accuracy:.1%}."
     )
     figure = _curves(run, "hejslet-large, without augmentation")
-    return "hejslet-large", caption, figure, _made_from(run.provenance, f"studies/{run.folder.name}")
+    return "hejslet-large", caption, figure, _made_from(run.provenance, _place(run))
 
 
 def _balanced(studies_folder):
@@ -144,7 +153,7 @@ def _pairs(records):
             histories = {words: run.history for words, run in runs.items()}
             run = list(runs.values())[-1]
             figure = studies.compare_histories(histories, f"{network}, PublicTest", run.source)
-            made = _made_from(run.provenance, run.folder.name)
+            made = _made_from(run.provenance, list(names.values()))
             yield report_id, f"{network}, best epoch: {best}.", figure, made
 
 
@@ -188,12 +197,14 @@ def of_murphy(records):
         drawn = of_run(run, Experiment(run.folder.name, words, run.config["recipe"]["name"]))
         for report_id, caption, figure, made in drawn:
             yield report_id, f"{words} in its place. {caption}", figure, made
-    made = _made_from(base.provenance, "murphy")
+    made = _made_from(base.provenance, list(runs))
     if six:
         report_id, caption, figure = _without_disgust(base, six)
+        made = made | {"record": [base.folder.name, six.folder.name]}
         yield report_id, f"{base.config['model']}: {caption}.", figure, made
     histories = {run.folder.name: run.history for run in runs.values()}
     figure = studies.compare_histories(histories, "PublicTest", base.source)
+    made = made | {"record": list(runs)}
     yield "murphy-fig5", "Six emotions are another task: that curve cannot be compared.", figure, made
     studied = [Run(path.parent) for path in sorted(records.glob("studies/murphy-*/config.json"))]
     scored = {run.folder.name: run.score("PrivateTest") for run in (*stages, *studied)}
@@ -208,7 +219,9 @@ def _by_size(plain):
     if len(sizes) > 1:
         laws = {f"floor {f:.0%}": fit_power_law(sizes.faces, sizes.accuracy, f) for f in (0.0, 0.2)}
         reached = ", ".join(f"{row.accuracy:.1%} from {row.faces:,}" for row in sizes.itertuples())
-        yield "murphy-size", f"{reached} faces", studies.learning_curve(sizes, laws, source=plain.source)
+        names = [PLAIN if size == "all" else size.replace(" ", "-") for size in sizes.index]
+        figure = studies.learning_curve(sizes, laws, source=plain.source)
+        yield f"{reached} faces", figure, [f"studies/{name}" for name in names]
 
 
 def of_tuning(records):

@@ -28,7 +28,8 @@ HEAD = f"""# The reports, reproduced
 
 {MADE} from the run records in `fer_kit/training/recorded`: all results of
 the kit come from them, and only the reports' numbers, those of the literature and the notes are written by
-hand. Each figure has a sidecar, `.json`, that says which record, dataset, seed and versions it comes from.
+hand. Each figure has a sidecar, `.json`, that says what it comes from: for a run its record, dataset,
+seed and versions.
 Faces in figures are drawn by the kit: FER-2013's own may not be passed on.
 
 ## Results on FER-2013
@@ -42,11 +43,11 @@ their intervals.
 One score has a standard error of about 0.8 points, the difference of two about 1.1. For two networks on
 the same faces use the paired test of lesson 09. A dash: not measured, or under *twin-free* not
 comparable, because twins were looked for in more faces than the network learned from.
-*kit-vote* averages the probabilities of the kit's strongest networks, as many as score best on PublicTest.
+*kit-vote* averages the probabilities of the kit's strongest networks; how many, PublicTest chose.
 The files kit-small and kit-compact that come with the kit are trainings of the rows kit-small-taught and
 kit-compact-taught; captions about drawn faces mean these files.
 In murphy's rows another network with ImageNet's weights stands in for InceptionV3, whose file has to be
-downloaded; its name and the side of its pictures stand in the row. murphy-dropdisgust tells six emotions
+downloaded; the row gives its name and the width of its pictures. murphy-dropdisgust tells six emotions
 apart, on faces without disgust: no other row answers the same questions.
 hejslet's numbers stand beside the records that are nearest to the report, which learned from 5,000 faces
 of each emotion, copies among them. The rows above these learned from all faces, changed anew in each epoch.
@@ -58,7 +59,7 @@ PrivateTest, of one seed each. *Strict*: without the twins of test faces in Trai
 *Ten views*: the same network (where it comes with the kit, the shipped file), its answers averaged over
 each face shifted and mirrored (`evaluate --augment ten-crop`); it was scored once more for this.
 *Published*: as many papers do, the twins kept in Training (`train --keep-twins`) and ten views. A dash:
-not measured. Only numbers of one column may be compared, and kit-transfer knew ImageNet's pictures. The
+not measured. Only numbers of one column may be compared, and kit-transfer was pretrained on ImageNet. The
 last two rows are from [arXiv 1612.02903](https://arxiv.org/abs/1612.02903).
 """
 
@@ -66,7 +67,8 @@ DIARY = """## Notes on the kit's own records
 
 - **How averaged weights are scored.** `ema` averages weights, and the average needs batch statistics of
   its own. They are those of unchanged faces, except in records that started before 28 November 2026, 04:30
-  (provenance.json): `kit-compact`, `kit-best-light`, `kit-small-20-epochs` and most studies. These were
+  (provenance.json): `kit-compact`, `kit-best-light` (both seeds), `kit-small-20-epochs` and the studies
+  of the kit's own networks that are older. These were
   scored with statistics of augmented faces and with dropout. The two kinds cannot be compared, so this page
   does not tell whether *light* or *strong* augmentation is better.
 - **A network that never learned.** `studies/vgg-never-learned` is zhao's VGG by zhao's recipe on a GPU
@@ -103,6 +105,8 @@ def figures(out, records=RECORDS, overwrite=False):
     page = out / "README.md"
     if page.exists() and MADE not in page.read_text(encoding="utf-8"):
         check_free(page, overwrite)
+    front = out.resolve().parent / "README.md"
+    before = front.read_text(encoding="utf-8", errors="replace") if front.exists() else ""
     base.use_style()
     shown = []
     used = Counter()
@@ -118,15 +122,12 @@ def figures(out, records=RECORDS, overwrite=False):
         results = [HEAD, result_rows(table), "", _notes(table, records), ""]
         protocols = [PROTOCOLS, protocol_rows(records), ""]
         file.write("\n".join([*results, *protocols, DIARY, *_gallery(shown)]).encode())
-    front = out.resolve().parent / "README.md"
-    if front.exists():
-        text = re.sub(
-            RESULTS,
-            lambda marks: f"{marks[1]}{front_page(out, table)}{marks[2]}",
-            front.read_text(encoding="utf-8"),
-        )
+    if re.search(RESULTS, before):
+        text = re.sub(RESULTS, lambda marks: f"{marks[1]}{front_page(out, table)}{marks[2]}", before)
         with replacing(front) as file:
             file.write(text.encode())
+    elif before:
+        print(f"{front} has no place for results between <!-- results: --> and <!-- end of results -->")
     return len(shown)
 
 
@@ -165,17 +166,15 @@ def front_page(out, table):
     if table.PrivateTest.isna().all():
         return ""
     card = pretrained.card("kit-small")
-    networks = table[~table.index.str.startswith("kit-vote")]
+    scored = table.dropna(subset=["PrivateTest", "chosen on"])
+    networks = scored[~scored.index.str.startswith("kit-vote")]
     best = networks.loc[networks["chosen on"].idxmax()]
-    report = networks.loc[networks["report"].idxmax()]
     shipped = card["PrivateTest"]
     small = f"**kit-small** as it comes with the kit ({card['cost']['parameters']:,} parameters)"
-    printed = f"{report.name}, a report's network trained by the kit (its report has "
-    printed += f"{100 * report.report:.1f}, on faces that also chose the network)"
     rows = {
         small: _in_hundred(shipped["accuracy"], *shipped["interval"]),
         f"**{best.name}**, the strongest single network": _in_hundred(best.PrivateTest, best.low, best.high),
-        printed: _in_hundred(report.PrivateTest, report.low, report.high),
+        **_best_of_the_reports(networks.dropna(subset=["report"])),
         "people, as reported (Goodfellow et al. 2013)": HUMAN,
     }
     lines = ["", "| | of 100 test faces, recognised |", "|---|---|"]
@@ -184,6 +183,17 @@ def front_page(out, table):
     notes = "In brackets: the 95 % interval, for people as reported. The networks' faces are PrivateTest's. "
     notes += f"{_mean_over_seeds(card, table)}{_others_shipped()}{page}"
     return "\n".join([*lines, "", notes, "", ""])
+
+
+def _best_of_the_reports(networks):
+    """A row of `front_page` for the network with the highest score in a report, where one is recorded."""
+    if networks.empty:
+        return {}
+    best = networks.loc[networks["report"].idxmax()]
+    printed = f"{best.name}, a report's network trained by the kit (its report has {100 * best.report:.1f}, "
+    return {
+        f"{printed}on faces that also chose the network)": _in_hundred(best.PrivateTest, best.low, best.high)
+    }
 
 
 def _mean_over_seeds(card, table):
@@ -203,7 +213,7 @@ def _others_shipped():
         f"{100 * card['PrivateTest']['accuracy']:.1f}). "
         for card in cards
     )
-    return f"{''.join(sentences)}Of other networks there are records. "
+    return f"{''.join(sentences)}The other networks come as records only. "
 
 
 def _in_hundred(share, low, high):
@@ -212,8 +222,6 @@ def _in_hundred(share, low, high):
 
 def _notes(table, records):
     """Say which networks were trained for less than their recipe, and which ones vote."""
-    if "record" not in table:
-        return ""
     record = table.record.dropna()
     votes = record.index.str.startswith("kit-vote")
     recipes = {name: Run(records / folder).config["recipe"] for name, folder in record[~votes].items()}
@@ -222,7 +230,9 @@ def _notes(table, records):
     short = [f"{name} ({n} of {full[name]} epochs)" for name, n in done.items()]
     notes = [f"Trained for fewer epochs than the recipe asks: {', '.join(short)}."] if short else []
     if any(name.startswith("kit-transfer") for name in record.index):
-        notes.append("kit-transfer knew ImageNet's pictures: extra data, so kit-vote goes without it.")
+        notes.append(
+            "kit-transfer was pretrained on ImageNet, which is extra data, so kit-vote leaves it out."
+        )
     with_more = "kit-vote with kit-transfer"
     if with_more in record:
         shares = [f"{100 * table['chosen on'][name]:.1f}" for name in (with_more, "kit-vote")]

@@ -13,8 +13,8 @@ import pandas as pd
 
 from fer_kit.runtime import settings
 from fer_kit.runtime.files import read_json, write_csv, write_json
-from fer_kit.training.parts import COLUMNS, read_history
 from fer_kit.training.records import RECORDS, Run
+from fer_kit.training.records.parts import COLUMNS, read_history
 
 HEARTBEAT = 10
 """Seconds between two signs of life of a trial that is being trained."""

@@ -6,9 +6,8 @@ import warnings
 
 from fer_kit.runtime.files import write_sealed
 from fer_kit.runtime.names import by_door
-from fer_kit.training import parts
 from fer_kit.training.recipes import differences
-from fer_kit.training.records import Run
+from fer_kit.training.records import Run, parts
 
 WRITTEN = (*parts.SMALL, parts.LEARNED, "best.keras", "state.npz", "head.keras")
 """All that training writes into the folder of a run, and so all that it may replace there."""

@@ -1,17 +1,4 @@
-"""The record of a training run: one folder with what was trained, on what, how it went, and the best model.
-
-config.json       the arguments; by them the same call finds its run again
-provenance.json   dataset, seed, versions, device, precision, teachers: what a figure has to cite
-history.csv       one row per epoch, complete also after an interruption
-metrics.json      status, best epoch, scores, how often PrivateTest was scored, and digests of other files
-predictions.npz   the best model's probabilities on the faces it was selected on
-private.npz       its probabilities on PrivateTest, once this has been scored
-learned.npz       which faces it learned from, as digests, so that a score on them is told from a test
-best.keras        the best model, with everything from uint8 pixels to probabilities inside
-state.npz         what training needs to resume; deleted at the end
-
-`parts` reads and checks them.
-"""
+"""`Run`, the record of a training run; which record or model a name means."""
 
 import contextlib
 import re
@@ -22,12 +9,12 @@ from fer_kit.models.pretrained import EXPORTED, load_model, refuse_other_folder,
 from fer_kit.runtime.files import digest_of, file_digest, read_json, write_sealed
 from fer_kit.runtime.locks import locked
 from fer_kit.runtime.settings import Source
-from fer_kit.training import parts
+from fer_kit.training.records import parts
 
 PATIENCE = 10
 """Seconds to wait for another process that writes into a run folder, before its scores are refused."""
 
-RECORDS = Path(__file__).with_name("recorded")
+RECORDS = Path(__file__).parents[1] / "recorded"
 """The folder with the records of full runs that come with the kit, without their models."""
 
 
