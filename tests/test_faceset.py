@@ -85,6 +85,20 @@ def test_twins():
     assert not faces.has_twin_in(faces[:0]).any()
 
 
+@given(
+    st.lists(st.integers(0, 200), min_size=7, max_size=7).filter(any), st.integers(1, 60), st.integers(0, 9)
+)
+def test_a_draw_per_usage_has_every_emotion_where_there_is_room(counts, count, seed):
+    faces = labelled(counts)
+    drawn = faces.per_usage(count, seed)
+    assert len(drawn) == min(count, len(faces)) == len(set(drawn.files))
+    known, chance = set(faces.labels), faces.sample(count, seed)
+    if count >= len(known):
+        assert set(drawn.labels) == known
+    if set(chance.labels) == known:
+        assert np.array_equal(drawn.files, chance.files)
+
+
 def test_drawing_per_emotion_per_usage_and_from_all():
     faces = labelled([5, 50, 50, 50, 50, 50, 2])
     assert faces.per_emotion(10).counts()["Training"].tolist() == [5, 10, 10, 10, 10, 10, 2]

@@ -186,6 +186,8 @@ class FaceSet:
     def per_usage(self, count, seed=0):
         """Draw the same number of faces of each usage, without replacement.
 
+        Where chance would leave out an emotion that a usage has, one face of it takes the place of another.
+
         Args:
             count: the most faces of one usage; None means all of them.
             seed: the same seed draws the same faces.
@@ -193,7 +195,7 @@ class FaceSet:
         Returns:
             A FaceSet, its faces in their old order.
         """
-        return self if count is None else self._drawn([self.usage == usage for usage in USAGES], count, seed)
+        return self if count is None else self._drawn([self.usage == usage for usage in USAGES], count, seed, True)
 
     def sample(self, count, seed=0):
         """Draw faces at random without replacement, whatever their emotion and usage.
@@ -207,11 +209,17 @@ class FaceSet:
         """
         return self._drawn([np.ones(len(self), bool)], count, seed)
 
-    def _drawn(self, groups, count, seed):
+    def _drawn(self, groups, count, seed, every_emotion=False):
         """Return at most `count` faces of each of `groups`, bool masks (N,)."""
         rng = np.random.default_rng(seed)
-        rows = [rng.permutation(np.flatnonzero(group))[:count] for group in groups]
-        return self[np.sort(np.concatenate(rows))]
+        drawn = [rng.permutation(np.flatnonzero(group)) for group in groups]
+        for rows in drawn if every_emotion else []:
+            _, first = np.unique(self.labels[rows], return_index=True)
+            late = first[first >= count]
+            spare = np.setdiff1d(np.arange(count), first)[-len(late) :]
+            if len(late) == len(spare):
+                rows[spare] = rows[late]
+        return self[np.sort(np.concatenate([rows[:count] for rows in drawn]))]
 
     def split(self, fraction=0.2, seed=0):
         """Hold out a fraction of each emotion (murphy-split).
