@@ -195,7 +195,9 @@ class FaceSet:
         Returns:
             A FaceSet, its faces in their old order.
         """
-        return self if count is None else self._drawn([self.usage == usage for usage in USAGES], count, seed, True)
+        if count is None:
+            return self
+        return self._drawn([self.usage == usage for usage in USAGES], count, seed, every_emotion=True)
 
     def sample(self, count, seed=0):
         """Draw faces at random without replacement, whatever their emotion and usage.
