@@ -9,14 +9,8 @@ from maintain.badges import repository
 
 KEPT = (
     *("README.md", "LICENSE", "LICENSE-lessons", "CITATION.cff", "CHANGELOG.md", "ARCHITECTURE.md"),
-    *(
-        ".gitignore",
-        ".gitattributes",
-        "pyproject.toml",
-        "requirements.txt",
-        "constraints.txt",
-        "environment.yml",
-    ),
+    *("pyproject.toml", "requirements.txt", "constraints.txt", "environment.yml"),
+    *(".gitignore", ".gitattributes"),
     *("fer_kit", "labs", "figures", "data/README.md"),
     *("teaching/CONSENT.md", "teaching/ETHICS.md", "teaching/CAPSTONE.md"),
 )
