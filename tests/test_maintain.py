@@ -85,6 +85,13 @@ def test_sidecars_name_records_that_are_there():
             assert (RECORDS / name).exists(), f"{path.name} names {name}, which is no record"
 
 
+def test_the_pages_show_the_results_that_the_records_have():
+    table = page.result_table(RECORDS)
+    shown = (ROOT / "figures" / "README.md").read_text("utf-8")
+    assert page.result_rows(table) in shown and page.protocol_rows(RECORDS) in shown
+    assert front_page(ROOT / "figures", table) in (ROOT / "README.md").read_text("utf-8")
+
+
 def test_a_front_page_without_a_place_for_results_is_left_as_it_is(tmp_path, monkeypatch, capsys):
     drawn = drawing.Drawn("zhao-fig1", "A framework.", plt.figure(figsize=(1, 1)), {"dataset": "none"})
     monkeypatch.setattr(page, "draw_all", lambda records: iter([drawn]))

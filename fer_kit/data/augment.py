@@ -30,7 +30,7 @@ def augment_face(face, rng):
     out = out * rng.uniform(0.9, 1.1) + rng.uniform(-8, 8)
     if rng.random() < 0.3:
         out = out + rng.normal(0, 3, out.shape)
-    return np.clip(out, 0, 255).astype(np.uint8)
+    return np.clip(np.rint(out), 0, 255).astype(np.uint8)
 
 
 def rotate(face, angle):
@@ -43,11 +43,7 @@ def rotate(face, angle):
     Returns:
         The turned face, of the same shape and dtype.
     """
-    import cv2
-
-    height, width = face.shape
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
-    return cv2.warpAffine(face, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    return _turned_and_scaled(face, angle, 1.0)
 
 
 def zoom(face, factor):
@@ -62,19 +58,17 @@ def zoom(face, factor):
     Returns:
         The zoomed face, of the same shape and dtype.
     """
+    return _turned_and_scaled(face, 0, factor)
+
+
+def _turned_and_scaled(face, angle, factor):
     import cv2
 
     height, width = face.shape
-    size = int(width * factor), int(height * factor)
-    scaled = cv2.resize(np.ascontiguousarray(face), size)
-    top, left = (max(0, extra) // 2 for extra in (size[1] - height, size[0] - width))
-    scaled = scaled[top : top + height, left : left + width]
-    missing = height - scaled.shape[0], width - scaled.shape[1]
-    above = missing[0] // 2
-    before = missing[1] // 2
-    return cv2.copyMakeBorder(
-        scaled, above, missing[0] - above, before, missing[1] - before, cv2.BORDER_REFLECT_101
-    )
+    middle = (width - 1) / 2, (height - 1) / 2  # of the pixels' middles, of which the first has the place 0
+    matrix = cv2.getRotationMatrix2D(middle, angle, factor)
+    face = np.ascontiguousarray(face)
+    return cv2.warpAffine(face, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
 
 
 def augment_disgust(face, rng):

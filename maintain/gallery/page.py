@@ -78,6 +78,10 @@ DIARY = """## Notes on the kit's own records
   learns on both backends.
 - **Profile lab, all faces.** `murphy-finetune` and `kit-transfer` were trained without a profile being
   set, so figures say *profile lab*. They learned from all Training faces (the second without twins).
+- **Copies of faces.** `balanced-large`, `balanced-light`, `murphy-112-pixels-mild-copies` and lesson 07's
+  *mild x10* learned from copies that were turned about a point half a pixel off the middle, zoomed to
+  whole pixels (0.95 became 0.94) and half a grey level too dark. `augment_face` now does what it says, so
+  these copies come out a little differently when the runs are made again.
 - **Once is a hint.** Most rows were trained once. Where there are two seeds they differ by up to
   0.9 points, and by 1.3 where the second was trained on other hardware (lesson 05).
 """

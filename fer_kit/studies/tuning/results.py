@@ -144,7 +144,8 @@ def table(out):
     pruned or failed. A trial that was tried again stands there once. Raises as `open_study` does.
     """
     study = open_study(out)
-    rows = {number_of(trial): _row(trial, _history(out, trial)) for trial in begun(study)}
+    monitor = study.user_attrs.get("config", {}).get("recipe", {}).get("monitor")
+    rows = {number_of(trial): _row(trial, _history(out, trial), monitor) for trial in begun(study)}
     columns = [*_names(study), "state", "accuracy", "epochs", "seconds", "why"]
     return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("trial").sort_index()
 
@@ -158,15 +159,23 @@ def _settings(params):
     return {f"{name} (setting)" if name in MEASURED else name: value for name, value in params.items()}
 
 
-def _row(trial, history):
+def _row(trial, history, monitor):
     state = STATES.get(trial.state.name, "queued")
     return _settings(trial.params) | {
         "state": state,
-        "accuracy": trial.value if state == "finished" else history.val_accuracy.max(),
+        "accuracy": trial.value if state == "finished" else _kept_accuracy(history, monitor),
         "epochs": len(history),
         "seconds": history.seconds.sum(),
         "why": trial.user_attrs.get("why", "its process was killed" if state == "failed" else ""),
     }
+
+
+def _kept_accuracy(history, monitor):
+    """The accuracy on PublicTest of the epoch that the recipe keeps so far; NaN without one."""
+    if history.empty:
+        return float("nan")
+    kept = history.val_loss.idxmin() if monitor == "val_loss" else history.val_accuracy.idxmax()
+    return history.val_accuracy[kept]
 
 
 def curves(out):
