@@ -89,6 +89,7 @@ def site(out):
         shutil.rmtree(old, ignore_errors=True)
     for page in [*source.glob("*.*"), *source.glob("notebooks/*.md")]:
         page.unlink()
+    source.mkdir(parents=True, exist_ok=True)
     copy_pages(source)
     (source / "site.css").write_text(STYLE, encoding="utf-8")
     execute_lessons(source / "notebooks")
