@@ -93,7 +93,7 @@ def tables(root):
 def keep_times(path, folder):
     """Add the record at `path` to that of the same profile, machine and data in `folder`; new minutes win."""
     record = read_times(path)
-    place = f"{record['profile']} {record['hardware']} {_of_drawn_faces(record)}"
+    place = f"{record['profile']} {record['hardware']} {_other_data(record)}"
     words = re.findall(r"[a-z0-9]+", place.lower())
     kept = folder / f"{'-'.join(words)}.json"
     before = read_times(kept) if kept.exists() else {}
@@ -181,7 +181,7 @@ def minutes_table(folder, lessons):
     records = [read_times(path) for path in sorted(folder.glob("*.json"))]
     if not records:
         return "No run has been recorded yet."
-    heads = [f"`{r['profile']}`, {r['hardware']}{_of_drawn_faces(r)}" for r in records]
+    heads = [f"`{r['profile']}`, {r['hardware']}{_other_data(r)}" for r in records]
     lines = [["lesson", *heads], ["---"] + ["---:"] * len(records)]
     for path in lessons:
         times = [in_minutes(record["seconds"].get(path.stem)) for record in records]
@@ -189,7 +189,7 @@ def minutes_table(folder, lessons):
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _of_drawn_faces(record):
+def _other_data(record):
     """What follows the hardware in a record of times that was not made on FER-2013."""
     source = record["source"].partition(",")[0]
     return "" if source.startswith("fer2013") else f", {source}"

@@ -8,15 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binomtest
+from test_faceset import labelled
 
 from fer_kit.data.emotions import EMOTIONS
 from fer_kit.data.faceset import FaceSet
 from fer_kit.data.sample.people import draw_sample
-
-
-def labelled(counts):
-    labels = np.repeat(np.arange(7), counts)
-    return FaceSet(np.zeros((len(labels), 48, 48), np.uint8), labels, "Training")
 
 
 def test_views_are_the_face_its_mirror_and_five_crops():

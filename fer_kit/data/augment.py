@@ -65,7 +65,7 @@ def _turned_and_scaled(face, angle, factor):
     import cv2
 
     height, width = face.shape
-    middle = (width - 1) / 2, (height - 1) / 2  # of the pixels' middles, of which the first has the place 0
+    middle = (width - 1) / 2, (height - 1) / 2  # the first pixel lies at 0, the last at width - 1
     matrix = cv2.getRotationMatrix2D(middle, angle, factor)
     face = np.ascontiguousarray(face)
     return cv2.warpAffine(face, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)

@@ -67,10 +67,9 @@ DIARY = """## Notes on the kit's own records
 
 - **How averaged weights are scored.** `ema` averages weights, and the average needs batch statistics of
   its own. They are those of unchanged faces, except in records that started before 28 November 2026, 04:30
-  (provenance.json): `kit-compact`, `kit-best-light` (both seeds), `kit-small-20-epochs` and the studies
-  of the kit's own networks that are older. These were
-  scored with statistics of augmented faces and with dropout. The two kinds cannot be compared, so this page
-  does not tell whether *light* or *strong* augmentation is better.
+  (provenance.json): {older}.
+  These were scored with statistics of augmented faces and with dropout. The two kinds cannot be compared,
+  so this page does not tell whether *light* or *strong* augmentation is better.
 - **A network that never learned.** `studies/vgg-never-learned` is zhao's VGG by zhao's recipe on a GPU
   with JAX: from the first epoch on it gives all faces one emotion. Two steps of Adam had made its dense
   layers, which nothing normalises, confident and wrong, and where probabilities are clipped at 1e-7
@@ -85,6 +84,9 @@ DIARY = """## Notes on the kit's own records
 - **Once is a hint.** Most rows were trained once. Where there are two seeds they differ by up to
   0.9 points, and by 1.3 where the second was trained on other hardware (lesson 05).
 """
+
+MEASURED_ANEW = "2026-11-28T04:30"
+"""When training began to measure the statistics of averaged weights on unchanged faces."""
 
 SAME = 0.05
 """Pictures look the same when their pixels, 0-1, differ by less than this in the mean over each letter."""
@@ -110,7 +112,7 @@ def figures(out, records=RECORDS, overwrite=False):
     if page.exists() and MADE not in page.read_text(encoding="utf-8"):
         check_free(page, overwrite)
     front = out.resolve().parent / "README.md"
-    before = front.read_text(encoding="utf-8", errors="replace") if front.exists() else ""
+    before = front.read_text(encoding="utf-8", errors="surrogateescape") if front.exists() else ""
     base.use_style()
     shown = []
     used = Counter()
@@ -125,14 +127,22 @@ def figures(out, records=RECORDS, overwrite=False):
         table = result_table(records)
         results = [HEAD, result_rows(table), "", _notes(table, records), ""]
         protocols = [PROTOCOLS, protocol_rows(records), ""]
-        file.write("\n".join([*results, *protocols, DIARY, *_gallery(shown)]).encode())
+        file.write("\n".join([*results, *protocols, _diary(records), *_gallery(shown)]).encode())
     if re.search(RESULTS, before):
         text = re.sub(RESULTS, lambda marks: f"{marks[1]}{front_page(out, table)}{marks[2]}", before)
         with replacing(front) as file:
-            file.write(text.encode())
+            file.write(text.encode(errors="surrogateescape"))
     elif before:
         print(f"{front} has no place for results between <!-- results: --> and <!-- end of results -->")
     return len(shown)
+
+
+def _diary(records):
+    """The notes, with the names of the records that they are about."""
+    runs = [Run(path.parent) for path in sorted(records.rglob("provenance.json"))]
+    averaged = [run for run in runs if run.config["recipe"].get("ema")]
+    older = [run.folder for run in averaged if run.provenance.get("started", "") < MEASURED_ANEW]
+    return DIARY.format(older=", ".join(f"`{folder.relative_to(records).as_posix()}`" for folder in older))
 
 
 def _write(figure, about, path, overwrite):

@@ -14,7 +14,7 @@ import pandas as pd
 from fer_kit.runtime import settings
 from fer_kit.runtime.files import read_json, write_csv, write_json
 from fer_kit.training.records import RECORDS, Run
-from fer_kit.training.records.parts import COLUMNS, read_history
+from fer_kit.training.records.parts import COLUMNS, best_epoch, read_history
 
 HEARTBEAT = 10
 """Seconds between two signs of life of a trial that is being trained."""
@@ -144,7 +144,7 @@ def table(out):
     pruned or failed. A trial that was tried again stands there once. Raises as `open_study` does.
     """
     study = open_study(out)
-    monitor = study.user_attrs.get("config", {}).get("recipe", {}).get("monitor")
+    monitor = study.user_attrs.get("config", {}).get("recipe", {}).get("monitor", "val_accuracy")
     rows = {number_of(trial): _row(trial, _history(out, trial), monitor) for trial in begun(study)}
     columns = [*_names(study), "state", "accuracy", "epochs", "seconds", "why"]
     return pd.DataFrame.from_dict(rows, "index", columns=columns).rename_axis("trial").sort_index()
@@ -172,10 +172,8 @@ def _row(trial, history, monitor):
 
 def _kept_accuracy(history, monitor):
     """The accuracy on PublicTest of the epoch that the recipe keeps so far; NaN without one."""
-    if history.empty:
-        return float("nan")
-    kept = history.val_loss.idxmin() if monitor == "val_loss" else history.val_accuracy.idxmax()
-    return history.val_accuracy[kept]
+    kept = best_epoch(history, monitor)
+    return history.val_accuracy[kept] if kept else float("nan")
 
 
 def curves(out):

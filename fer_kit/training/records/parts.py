@@ -99,6 +99,13 @@ def read_history(path, epochs=None):
     return history
 
 
+def best_epoch(history, monitor):
+    """Return the epoch that a recipe's `monitor` chooses from a history, from 1; None without an epoch."""
+    if history.empty:
+        return None
+    return int(history[monitor].idxmin() if monitor == "val_loss" else history[monitor].idxmax())
+
+
 def first_lines(path, epochs):
     """Return the bytes of history.csv up to the row of epoch `epochs`, with its header."""
     if not path.exists():

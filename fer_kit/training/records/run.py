@@ -106,11 +106,9 @@ class Run:
 
         Raises ValueError when the record says another one than its history.
         """
-        history = self.history
-        monitor = self.config["recipe"]["monitor"]
-        if history.empty:
+        best = parts.best_epoch(self.history, self.config["recipe"]["monitor"])
+        if best is None:
             return None
-        best = int(history[monitor].idxmin() if monitor == "val_loss" else history[monitor].idxmax())
         metrics = self.metrics
         said = metrics.get("best_epoch") if metrics["status"] == "finished" else None
         if said not in (None, best):
