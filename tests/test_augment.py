@@ -128,6 +128,23 @@ def test_keras_zooms_the_same_way_as_hejslet(rng):
     assert areas.max() == pytest.approx(1.08**2, abs=0.03)
 
 
+@pytest.mark.parametrize(
+    ("strength", "kind", "limits"),
+    [
+        ("hejslet", "RandomContrast", (0.9, 1.1)),
+        ("hejslet", "RandomBrightness", (-8, 8)),
+        ("strong", "RandomContrast", (1, 1.2)),
+    ],
+)
+def test_keras_changes_light_and_contrast_within_these_limits(strength, kind, limits):
+    (layer,) = (layer for layer in augmentation_layers(strength, seed=0) if type(layer).__name__ == kind)
+    halves = np.full((500, 48, 48, 1), 80, np.float32)
+    halves[:, 24:] = 120
+    changed = np.asarray(layer(halves, training=True))
+    values = np.ptp(changed, axis=(1, 2, 3)) / 40 if kind == "RandomContrast" else changed - halves
+    assert [values.min(), values.max()] == pytest.approx(limits, abs=(limits[1] - limits[0]) / 40)
+
+
 def test_an_unknown_strength_names_those_there_are():
     with pytest.raises(ValueError, match="hejslet, murphy, light, strong"):
         augmentation_layers("loud")

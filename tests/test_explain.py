@@ -76,11 +76,12 @@ def test_grad_cam_finds_the_evidence(model):
     assert np.mean(share_in_patch(heat, data.labels)) > 0.25  # six times what heat everywhere would give
 
 
+@pytest.mark.parametrize("softmax", [layers.Softmax(), keras.ops.softmax])
 @pytest.mark.parametrize("cast", [False, True])
-def test_a_softmax_that_is_a_layer_is_left_out_like_one_that_is_an_activation(model, cast):
+def test_a_softmax_that_is_a_layer_is_left_out_like_one_that_is_an_activation(model, softmax, cast):
     last = model.layers[-1]
     scores = layers.Dense(3)
-    told = layers.Softmax()(scores(last.input))
+    told = softmax(scores(last.input))
     other = keras.Model(model.inputs[0], layers.Activation("linear", dtype="float32")(told) if cast else told)
     scores.set_weights([50 * weight for weight in last.get_weights()])  # sure: no gradient is left
     usual = keras.models.clone_model(model)

@@ -1,5 +1,6 @@
 """A dataset that lacks a usage: FER-2013's faces get theirs back, others hold out a part of Training."""
 
+import json
 import zipfile
 
 import cv2
@@ -16,6 +17,7 @@ from fer_kit.data.files.reading import read_dataset
 from fer_kit.data.files.votes import with_votes
 from fer_kit.data.loading import load_faces
 from fer_kit.data.usages import give_back, hold_out
+from fer_kit.models import load_pretrained
 from fer_kit.tools.cli import main
 from fer_kit.training.batches import one_hot
 
@@ -104,6 +106,25 @@ def test_without_a_path_a_tenth_is_held_out_and_said(faces, tmp_path, monkeypatc
     with pytest.raises(ValueError, match=r"no PublicTest faces; load_faces\(..., hold_out=0.1\)"):
         load_faces(tmp_path / "a.zip").public_test  # noqa: B018
     assert load_faces(tmp_path / "a.zip", hold_out=0.1).fingerprint == read.fingerprint
+
+
+def test_numbered_folders_are_named_held_out_and_scored_on_the_command_line(faces, tmp_path, capsys):
+    emotions = EMOTIONS[::-1]  # folder 0 holds the neutral faces
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as out:
+        for n, (image, label) in enumerate(zip(faces.images[:280], faces.labels[:280], strict=True)):
+            out.writestr(f"{6 - label}/{n}.png", cv2.imencode(".png", image)[1].tobytes())
+    options = ["--names", ",".join(emotions), "--json"]
+    assert main(["doctor", str(tmp_path / "a.zip"), *options]) == 0
+    counts = json.loads(capsys.readouterr().out)["counts"]["Training"]
+    assert list(counts.values()) == np.bincount(faces.labels[:280], minlength=7).tolist()
+    held = hold_out(load_faces(tmp_path / "a.zip", names=emotions), 0.3).public_test
+    scored = ["evaluate", "kit-small", "--data", str(tmp_path / "a.zip"), "--usage", "PublicTest"]
+    assert main([*scored, "--hold-out", "0.3", *options]) in (0, None)
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["dataset"]["fingerprint"] == held.fingerprint
+    answers = load_pretrained("kit-small").predict(held.x, verbose=0).argmax(1)
+    truth = [EMOTIONS.index(held.names[label]) for label in held.labels]
+    assert scores["accuracy"] == pytest.approx(np.mean(answers == truth))
 
 
 # ---- FER+ ----

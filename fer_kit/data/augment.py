@@ -114,7 +114,7 @@ def augmentation_layers(strength="hejslet", seed=None):
     Args:
         strength: "hejslet" (`augment_face` without its noise, and with contrast about each face's own mean),
             "murphy" (`augment_disgust`), "light" (mirror and shift, as Pramerdorfer & Kampel 2016) or
-            "strong" (mirror, turn, shift, zoom, contrast, erased patches; it needs over a hundred epochs).
+            "strong" (mirror, turn, shift, zoom, more contrast, erased patches; for over a hundred epochs).
         seed: makes the layers repeatable.
 
     Returns:
@@ -141,7 +141,8 @@ _LAYERS = {
         ("RandomRotation", {"factor": 15 / 360}),
         # Keras zooms OUT by a positive factor: x1.08 is -0.074, x0.95 is +0.053.
         ("RandomZoom", {"height_factor": (1 / 1.08 - 1, 1 / 0.95 - 1)}),
-        ("RandomContrast", {"factor": 0.1}),
+        # Pairs, because of one number Keras takes the rise alone: (0.1, 0.1) is 0.9 to 1.1 times.
+        ("RandomContrast", {"factor": (0.1, 0.1)}),
         ("RandomBrightness", {"factor": 8 / 255}),
     ),
     "murphy": (
@@ -158,7 +159,7 @@ _LAYERS = {
         ("RandomRotation", {"factor": 12 / 360}),
         ("RandomTranslation", {"height_factor": 0.08, "width_factor": 0.08}),
         ("RandomZoom", {"height_factor": 0.1}),
-        ("RandomContrast", {"factor": 0.2}),
+        ("RandomContrast", {"factor": (0.0, 0.2)}),
         # A pair, because one number p would mean a chance drawn from 0 to p.
         ("RandomErasing", {"factor": (0.5, 0.5), "scale": (0.02, 0.2), "fill_value": 128}),
     ),

@@ -221,11 +221,12 @@ def _called(layer, call):
 def _without_softmax(model):
     """While open, the model returns scores: probabilities near 1 hardly change with the face.
 
-    The softmax has to be a layer or an activation, behind which values are at most cast or reshaped.
+    The softmax is a layer, an activation or `keras.ops.softmax`, behind which values are at most cast or
+    reshaped.
     """
-    last = next(layer for layer in reversed(list(all_layers(model))) if not _passes_on(layer))
+    last = next(step for step in _from_the_end(model) if not _passes_on(step))
     usual = getattr(last, "activation", None)
-    if isinstance(last, layers.Softmax):
+    if type(last).__name__ == "Softmax":  # a layer, or an operation, whose class Keras does not export
         with _called(last, lambda values, *args, **options: values):
             yield
     elif usual is keras.activations.softmax:
@@ -238,10 +239,19 @@ def _without_softmax(model):
         yield
 
 
-def _passes_on(layer):
-    if isinstance(layer, layers.Activation):
-        return layer.activation is keras.activations.linear
-    return isinstance(layer, (layers.Reshape, layers.Flatten))
+def _from_the_end(model):
+    """Yield a model's layers, and the operations between them, from output to input."""
+    for step in reversed(getattr(model, "operations", model.layers)):  # a Sequential has layers alone
+        if isinstance(step, keras.Model):
+            yield from _from_the_end(step)
+        else:
+            yield step
+
+
+def _passes_on(step):
+    if isinstance(step, layers.Activation):
+        return step.activation is keras.activations.linear
+    return type(step).__name__ in ("Reshape", "Flatten", "Cast")
 
 
 def _input(images):

@@ -81,6 +81,10 @@ DIARY = """## Notes on the kit's own records
   *mild x10* learned from copies that were turned about a point half a pixel off the middle, zoomed to
   whole pixels (0.95 became 0.94) and half a grey level too dark. `augment_face` now does what it says, so
   these copies come out a little differently when the runs are made again.
+- **Contrast.** `hejslet-large`, `hejslet-light`, `murphy-finetune` and `kit-transfer` learned from faces
+  whose contrast rose by up to a tenth and never fell: that is what one number means to Keras'
+  `RandomContrast`. The *hejslet* layers now take 0.9 to 1.1 times, as the report does, so these runs come
+  out a little differently when they are made again. With *strong* it still only rises, by up to a fifth.
 - **Once is a hint.** Most rows were trained once. Where there are two seeds they differ by up to
   0.9 points, and by 1.3 where the second was trained on other hardware (lesson 05).
 """
