@@ -212,8 +212,8 @@ def show_record(name):
         print(f"This copy of the kit has no record of {name}.")
         return None
     print(run.summary)
-    selected_on = run.provenance["selected_on"]
-    return training_curves(run.history, f"{name} (recorded)", run.source, selected_on, run.best_epoch)
+    about = run.source, run.provenance["selected_on"], run.best_epoch, run.loss_name
+    return training_curves(run.history, f"{name} (recorded)", *about)
 
 
 def _table(columns):

@@ -314,6 +314,35 @@ def test_curves_mark_the_best_epoch():
     assert "best epoch, 2" in [t.get_text() for t in loss.get_legend().get_texts()]
 
 
+def test_the_name_of_a_loss_says_what_the_recorded_numbers_are():
+    from fer_kit.training.records import recorded
+
+    assert recorded("hejslet-light").loss_name == "cross-entropy"
+    assert recorded("kit-best").loss_name == "cross-entropy, labels smoothed by 0.1"
+    for name in ("hejslet-light", "kit-best"):
+        run = recorded(name)
+        probabilities, labels = (run.predictions[part] for part in ("probabilities", "labels"))
+        plain = -np.log(probabilities[np.arange(len(labels)), labels].clip(1e-5)).mean()
+        shown = run.history.val_loss[run.best_epoch] - plain
+        assert (0.15 < shown < 0.3) if "smoothed" in run.loss_name else shown == pytest.approx(0, abs=0.01)
+
+
+def test_kcf_gets_blue_before_red(monkeypatch):
+    import cv2
+
+    from fer_kit.camera import FaceTracker, moving_faces
+    from fer_kit.camera.boxes import shrink
+    from fer_kit.camera.detection import Face
+    from fer_kit.camera.tracking import LONGEST
+
+    seen = []
+    kcf = SimpleNamespace(init=lambda image, box: seen.append(image), update=lambda image: (True, box))
+    monkeypatch.setattr(cv2, "TrackerKCF", SimpleNamespace(Params=SimpleNamespace, create=lambda _: kcf))
+    frame, (box,) = next(iter(moving_faces(1)))
+    FaceTracker(lambda _: [Face(box, 1.0)]).update(frame)
+    assert np.array_equal(seen[0], shrink(frame, LONGEST)[0][..., ::-1])
+
+
 def test_occlusion_averages_where_patches_overlap():
     from fer_kit.evaluation.saliency import occlusion
 

@@ -236,8 +236,8 @@ def _compile(stages):
 def _thinned(network):
     """Return the first network with fewer windows in its answer where they are more than `MANY`.
 
-    The package compares every window with every other at once, in gigabytes for a crowd. The windows that it
-    would leave out at this size of the picture are left out before, one after the other.
+    The package compares every window with every other at once, in gigabytes for a crowd. Most of the windows
+    that it would leave out at this size of the picture are left out before, one after the other.
     """
     import tensorflow as tf
 

@@ -118,6 +118,7 @@ class _Look:
     def __init__(self, frame):
         self.frame, self.scale = shrink(frame, LONGEST)
         self.shape = frame.shape
+        self.blue_first = cv2.cvtColor(self.frame, cv2.COLOR_RGB2BGR)  # as the colour names of KCF expect it
         self.grey = cv2.cvtColor(self.frame, cv2.COLOR_RGB2GRAY)
         self.thumbnail = cv2.resize(self.grey, (16, 12), interpolation=cv2.INTER_AREA)
         self.is_dark = self.grey.mean() < DARK
@@ -153,12 +154,12 @@ class _Track:
             settings = cv2.TrackerKCF.Params()
             settings.max_patch_size = PATCH
             self.kcf = cv2.TrackerKCF.create(settings)
-            self.kcf.init(look.frame, box)
-            self.kcf.update(look.frame)  # the first update never moves the box: waste it on the same frame
+            self.kcf.init(look.blue_first, box)
+            self.kcf.update(look.blue_first)  # the first update never moves the box: it is wasted here
 
     def follow(self, look):
         """Move on to the next frame; return False when the face is lost, drifts or is covered."""
-        ok, box = self.kcf.update(look.frame) if self.kcf else (True, self.start_box)
+        ok, box = self.kcf.update(look.blue_first) if self.kcf else (True, self.start_box)
         inside = clamp(box, look.grey.shape)
         if not ok or inside is None or _correlation(look.face(inside), self.looks) < ALIKE:
             return False

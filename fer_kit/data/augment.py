@@ -113,7 +113,8 @@ def augmentation_layers(strength="hejslet", seed=None):
 
     Args:
         strength: "hejslet" (`augment_face` without its noise, and with contrast about each face's own mean),
-            "murphy" (`augment_disgust`), "light" (mirror and shift, as Pramerdorfer & Kampel 2016) or
+            "murphy" (`augment_disgust`; Keras shears about the top row, which moves the middle by up to a
+            twentieth more), "light" (mirror and shift, as Pramerdorfer & Kampel 2016) or
             "strong" (mirror, turn, shift, zoom, more contrast, erased patches; for over a hundred epochs).
         seed: makes the layers repeatable.
 

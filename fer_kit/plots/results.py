@@ -1,5 +1,7 @@
 """Pictures of results: training curves, confusion, calibration, scores per emotion and per model."""
 
+import textwrap
+
 import numpy as np
 import seaborn as sns
 
@@ -10,7 +12,9 @@ TRAINING = "#0072B2"
 VALIDATION = "#D55E00"
 
 
-def training_curves(history, title="Training", source="", selected_on="validation", best=None):
+def training_curves(
+    history, title="Training", source="", selected_on="validation", best=None, loss="cross-entropy"
+):
     """Draw accuracy and loss per epoch, training beside validation, the best epoch marked.
 
     Args:
@@ -20,13 +24,15 @@ def training_curves(history, title="Training", source="", selected_on="validatio
         source: What was drawn, see `stamp`.
         selected_on: Name of the validation faces, for the legend.
         best: The epoch to mark, as `Run.best_epoch`; by default that of the highest val_accuracy.
+        loss: What the loss is, as `Run.loss_name`.
 
     Returns:
         The Figure.
     """
     figure, axes = grid(2, panel=(5.5, 4))
+    labels = "accuracy (%)", textwrap.fill(f"loss ({loss}, nats)", 30)
     best = best or history.val_accuracy.idxmax()
-    for axis, measure, scale in ((axes[0], "accuracy", 100), (axes[1], "loss", 1)):
+    for axis, measure, scale, words in zip(axes, ("accuracy", "loss"), (100, 1), labels, strict=True):
         for column, colour, label in (
             (measure, TRAINING, "Training"),
             (f"val_{measure}", VALIDATION, selected_on),
@@ -34,7 +40,7 @@ def training_curves(history, title="Training", source="", selected_on="validatio
             axis.plot(history.index, scale * history[column], color=colour, label=label, marker=".")
         axis.axvline(best, color=GREY, linestyle=":", label=f"best epoch, {best}")
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        axis.set(xlabel="epoch", ylabel="accuracy (%)" if scale == 100 else "loss (cross-entropy, nats)")
+        axis.set(xlabel="epoch", ylabel=words)
     axes[0].set_title("accuracy")
     axes[1].set_title("loss")
     axes[1].legend()

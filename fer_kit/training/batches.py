@@ -109,8 +109,8 @@ class Batches(keras.utils.PyDataset):
         faces: The FaceSet.
         batch_size: Faces per batch.
         seed: Decides the order and the mixing.
-        mixup: The alpha of Zhang et al. 2018: each face is blended with another one of its batch, with a
-            weight drawn from Beta(alpha, alpha), and so are their targets; 0 for none.
+        mixup: The alpha of Zhang et al. 2018: each face is blended with one of its batch (seldom itself),
+            with a weight drawn from Beta(alpha, alpha), and so are their targets; 0 for none.
         class_weight: {label: weight} of each face in the loss, None for 1.
         shuffle: False keeps the order of `faces`.
         devices: How many devices share each batch evenly; an epoch may leave out fewer faces than that.

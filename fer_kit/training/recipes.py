@@ -21,15 +21,15 @@ class Recipe:
         weight_decay: Shrinks the convolution and dense kernels by `weight_decay * learning_rate` a step
             (decoupled, Loshchilov & Hutter 2019; 10 times weaker than the same number in PyTorch's SGD with
             momentum 0.9).
-        schedule: "constant", "cosine" (after `warmup_epochs` of linear rise, down to 0 at the last epoch)
-            or "plateau" (times `plateau_factor` when the validation loss has not improved for
+        schedule: "constant", "cosine" (after `warmup_epochs` of linear rise from 0, down to 0 at the last
+            epoch) or "plateau" (times `plateau_factor` when the validation loss has not improved for
             `plateau_patience` epochs).
         warmup_epochs: Of "cosine"; a tenth of a short training at most.
         plateau_factor: Of "plateau".
         plateau_patience: Of "plateau".
         early_stopping: Stop after this many epochs without a better validation loss; None never stops.
         monitor: "val_accuracy" or "val_loss": chooses the best epoch, whose weights are kept.
-        label_smoothing: 0-1 (Szegedy et al. 2016).
+        label_smoothing: 0-1 (Szegedy et al. 2016), in the loss of the validation faces too.
         mixup: The alpha of Zhang et al. 2018; 0 for none.
         ema: The decay per step of the averaged weights that are scored and kept (Polyak & Juditsky 1992);
             None for none. A short training averages over its last tenth at most.

@@ -49,8 +49,8 @@ def of_run(run, experiment):
 
 def _curves(run, title):
     """The training curves of a `Run`, with its best epoch."""
-    selected_on = run.provenance["selected_on"]
-    return results.training_curves(run.history, title, run.source, selected_on, run.best_epoch)
+    about = run.source, run.provenance["selected_on"], run.best_epoch, run.loss_name
+    return results.training_curves(run.history, title, *about)
 
 
 def _place(run):

@@ -81,6 +81,8 @@ DIARY = """## Notes on the kit's own records
   *mild x10* learned from copies that were turned about a point half a pixel off the middle, zoomed to
   whole pixels (0.95 became 0.94) and half a grey level too dark. `augment_face` now does what it says, so
   these copies come out a little differently when the runs are made again.
+- **Losses with smoothed labels** (kit-best, kit-compact, kit-transfer) are those of the smoothed labels, also
+  on PublicTest. They lie higher, by 0.2 to 0.3 there, and cannot be compared with those of other recipes.
 - **Contrast.** `hejslet-large`, `hejslet-light`, `murphy-finetune` and `kit-transfer` learned from faces
   whose contrast rose by up to a tenth and never fell: that is what one number means to Keras'
   `RandomContrast`. The *hejslet* layers now take 0.9 to 1.1 times, as the report does, so these runs come

@@ -71,7 +71,8 @@ class Hog(_Gridded):
     """Histograms of oriented gradients (Dalal & Triggs 2005): D = 900 with cells of 8 pixels.
 
     In each `cell` x `cell` pixels the gradients are counted by direction, 0 to 180 degrees in nine bins,
-    each weighted with its length; blocks of 2 x 2 cells are normalised together, so that light falls out.
+    each weighted with its length and shared with the nearest bins and cells; blocks of 2 x 2 cells are
+    normalised together and clipped, so that light falls out.
     """
 
     def _describe(self, images):
@@ -104,7 +105,8 @@ class Hog(_Gridded):
 class Lbp(_Gridded):
     """Uniform local binary patterns on a grid (Ojala et al. 2002; for faces Ahonen et al. 2006): D = 2,124.
 
-    Each pixel is compared with its eight neighbours; 58 of the 256 outcomes have at most two changes
+    Each pixel is compared with eight points on a circle of radius 1 around it, between pixels on the
+    diagonals and black beyond the rim; 58 of the 256 outcomes have at most two changes
     around the circle and are counted one by one, the rest together, in each of 6 x 6 cells. The features
     are the square roots of the shares, so that rare patterns count. Needs scikit-image.
     """
@@ -167,7 +169,7 @@ def gabor_matrices(wavelengths, directions, step):
 class SiftWords(Descriptor):
     """A bag of visual words (Csurka et al. 2004): how often each of 400 typical patches occurs; D = 2,000.
 
-    SIFT (Lowe 2004) describes the 16 x 16 pixels around each of 9 x 9 points by 128 numbers; k-means on
+    SIFT (Lowe 2004) describes about 16 x 16 pixels around each of 9 x 9 points by 128 numbers; k-means on
     the patches of at most 2,000 faces finds the words. Counted over the face and over each quarter of it
     (Lazebnik et al. 2006). Square roots of the shares; of the descriptors too (Arandjelovic & Zisserman
     2012).

@@ -81,8 +81,8 @@ def search(
         trials: how many in all, those of earlier calls included.
         sampler: a class of `optuna.samplers` that takes a `seed`; by default TPESampler (tree-structured
             Parzen estimator, Bergstra et al. 2011), whose first ten settings are random.
-        pruner: a pruner of Optuna's; by default the MedianPruner ends a trial that, from the second epoch
-            on, is worse than half of the trials before it were at that epoch, once there are four.
+        pruner: a pruner of Optuna's; by default the MedianPruner ends a trial whose best epoch so far, from
+            the second on, is below the median of the finished trials at that epoch, once there are four.
 
     Raises:
         ValueError: fewer than one trial, and as `grid` does.

@@ -119,6 +119,14 @@ class Run:
         return best
 
     @property
+    def loss_name(self):
+        """What the losses of `history` are: their function, and the smoothing of the labels in it."""
+        recipe = self.config["recipe"]
+        name = recipe.get("loss", "crossentropy").replace("crossentropy", "cross-entropy")
+        smoothing = recipe["label_smoothing"]
+        return f"{name}, labels smoothed by {smoothing:g}" if smoothing else name
+
+    @property
     def best_accuracy(self):
         """The best epoch's accuracy, 0-1, on the faces that selected it; None when no epoch has finished."""
         best = self.best_epoch
