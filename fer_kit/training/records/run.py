@@ -123,7 +123,7 @@ class Run:
         """What the losses of `history` are: their function, and the smoothing of the labels in it."""
         recipe = self.config["recipe"]
         name = recipe.get("loss", "crossentropy").replace("crossentropy", "cross-entropy")
-        smoothing = recipe["label_smoothing"]
+        smoothing = recipe.get("label_smoothing")
         return f"{name}, labels smoothed by {smoothing:g}" if smoothing else name
 
     @property
