@@ -502,6 +502,7 @@ def test_a_score_on_faces_that_were_learned_from_says_so(faces, tmp_path):
     )
     with pytest.warns(UserWarning, match=f"learned from {learned.sum()} of these {len(learned)} faces"):
         evaluate(run, others, "PrivateTest")
+    assert "the model learned from" in repr(evaluate(run.folder / "best.keras", others, "PrivateTest"))
     count = plain.has_twin_in(held.training).sum()
     assert f"the model learned from {count} of these 200 faces" in repr(evaluate(run, plain))
     few_twins = held.private_test.join(replace(held.training[:3], usage="PrivateTest"))

@@ -101,7 +101,7 @@ class FacePipeline:
     def step(self, frame):
         """Return a list of `FaceResult`, in the order of the ids; `frame` is any image `to_rgb` takes.
 
-        Raises RuntimeError when `classify` raises, ValueError when it does not return (N, K) probabilities.
+        Raises RuntimeError when `classify` raises, ValueError when it does not return (N, K) numbers, 0 to 1.
         """
         frame = to_rgb(frame)
         faces = self.tracker.update(frame)

@@ -130,7 +130,7 @@ def augmentation_layers(strength="hejslet", seed=None):
         raise ValueError(f"no augmentation {strength!r}; there are {', '.join(_LAYERS)}")
     built = []
     for number, (kind, options) in enumerate(_LAYERS[strength]):
-        layer_seed = None if seed is None else seed + number
+        layer_seed = None if seed is None else int(seed) + number
         built.append(getattr(keras.layers, kind)(**options, seed=layer_seed, dtype="float32"))
     return built
 
@@ -191,6 +191,7 @@ def class_weights(faces):
 
 
 def _checked(face):
+    face = np.asarray(face)
     if face.ndim != 2 or face.dtype != np.uint8:
         raise ValueError(f"a face is uint8 (H, W), not {face.dtype} {face.shape}")
     return face

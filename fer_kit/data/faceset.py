@@ -59,6 +59,8 @@ class FaceSet:
     """How many batches `training.fit` has Keras take at once (`training.features` takes more)."""
 
     def __post_init__(self):
+        object.__setattr__(self, "images", np.asarray(self.images))
+        object.__setattr__(self, "names", tuple(self.names))
         count = len(self.images)
         if self.images.shape != (count, SIZE, SIZE) or self.images.dtype != np.uint8:
             raise ValueError(
@@ -74,8 +76,8 @@ class FaceSet:
         for name, values in (("labels", labels), ("usage", usage), ("files", self.files)):
             if len(values) != count:
                 raise ValueError(f"{name} has {len(values)} entries for {count} images")
-        if self.targets is not None and self.targets.shape != (count, len(self.names)):
-            raise ValueError(f"targets must be ({count}, {len(self.names)}), not {self.targets.shape}")
+        if self.targets is not None:
+            object.__setattr__(self, "targets", _checked_targets(self.targets, (count, len(self.names))))
         wrong = np.flatnonzero((labels < 0) | (labels >= len(self.names)))
         if len(wrong):
             raise ValueError(
@@ -122,9 +124,8 @@ class FaceSet:
         found = self[self.usage == usage]
         if not len(found):
             remedy = by_door("load_faces(..., hold_out=0.1) holds", "--hold-out 0.1 holds")
-            raise ValueError(
-                f"{self.source or 'this FaceSet'} has no {usage} faces; {remedy} out a tenth of Training"
-            )
+            remedy = "" if usage == "Training" else f"; {remedy} out a tenth of Training"
+            raise ValueError(f"{self.source or 'this FaceSet'} has no {usage} faces{remedy}")
         return found
 
     @property
@@ -186,7 +187,8 @@ class FaceSet:
     def per_usage(self, count, seed=0):
         """Draw the same number of faces of each usage, without replacement.
 
-        Where chance would leave out an emotion that a usage has, one face of it takes the place of another.
+        Where chance would leave out an emotion that a usage has, one face of it takes the place of another,
+        if there are at least as many faces as emotions.
 
         Args:
             count: the most faces of one usage; None means all of them.
@@ -213,6 +215,8 @@ class FaceSet:
 
     def _drawn(self, groups, count, seed, every_emotion=False):
         """Return at most `count` faces of each of `groups`, bool masks (N,)."""
+        if count < 0:
+            raise ValueError(f"{count} faces cannot be drawn; ask for 0 or more")
         rng = np.random.default_rng(seed)
         drawn = [rng.permutation(np.flatnonzero(group)) for group in groups]
         for rows in drawn if every_emotion else []:
@@ -359,20 +363,30 @@ class FaceSet:
             with np.load(path, allow_pickle=False) as stored:
                 optional = {"targets"} - set(stored.files)
                 fields = {f: stored[f] for f in cls.__dataclass_fields__ if f not in optional}
+            notes = fields["notes"].tolist()
+            fields["notes"] = [note if isinstance(note, str) else Note(*note) for note in notes]
+            fields["names"] = fields["names"].tolist()
+            fields["source"] = str(fields["source"])
+            return cls(**fields)
         except FileNotFoundError:
             raise
         except Exception as error:
-            raise ValueError(f"{path} is not a FaceSet file ({error}); delete it and save again") from error
-        notes = fields["notes"].tolist()
-        fields["notes"] = [note if isinstance(note, str) else Note(*note) for note in notes]
-        fields["names"] = tuple(fields["names"].tolist())
-        fields["source"] = str(fields["source"])
-        return cls(**fields)
+            raise ValueError(f"{path} is not a FaceSet file ({error}); save the faces again") from error
 
     def _label(self, name):
         if name not in self.names:
             raise ValueError(f"no emotion {name!r} here; there are {', '.join(self.names)}")
         return self.names.index(name)
+
+
+def _checked_targets(targets, shape):
+    """Return targets as float32. Raises ValueError unless they are finite and have this shape."""
+    targets = np.asarray(targets, np.float32)
+    if targets.shape != shape:
+        raise ValueError(f"targets must be {shape}, not {targets.shape}")
+    if not np.isfinite(targets).all():
+        raise ValueError("targets must be finite, and among these there is NaN or infinity")
+    return targets
 
 
 def _whole(labels):

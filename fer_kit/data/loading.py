@@ -35,7 +35,7 @@ def load_faces(
     """Load FER-2013, or another dataset of faces by emotion.
 
     A copy of FER-2013 that lacks a usage gets its usages back: the kit knows the faces. An emotion that
-    nobody in the dataset shows is not among the names of what is returned.
+    nobody in the dataset shows is not among the names of what is returned, unless it would leave only one.
 
     Args:
         path: an archive (.zip, .tar.gz), folders, `fer2013.csv`, Parquet or NumPy files, a saved `.npz`, a
@@ -46,7 +46,7 @@ def load_faces(
         hold_out: the share, 0 to 1, of the Training faces to hold out for each usage that is missing. By
             default nothing; where `path` is None a tenth, and it is said. 0 holds out nothing.
         votes: the path of FER+'s `fer2013new.csv`, or of a table like it (for the built-in sample
-            `data.sample.draw_votes` makes one): labels are then what most of ten people chose.
+            `fer_kit.data.sample.draw_votes` makes one): labels are then what most of ten people chose.
         soft: only with `votes`: also learn from the shares of the votes: they become the `targets`.
         cache: read an archive or a table once, and later take it from the cache folder.
 

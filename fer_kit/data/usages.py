@@ -62,8 +62,8 @@ def hold_out(faces, share=SHARE, seed=SEED):
 
     Args:
         faces: a FaceSet.
-        share: how much of each emotion's Training faces a missing usage gets, between 0 and 1, rounded up; an
-            emotion with a single face keeps it.
+        share: how much of each emotion's Training faces a missing usage gets, between 0 and 1, rounded up; a
+            second one gets it of those that are left. An emotion with a single face keeps it.
         seed: the same seed holds out the same faces.
 
     Returns:
@@ -77,7 +77,8 @@ def hold_out(faces, share=SHARE, seed=SEED):
     for usage in missing_usages(faces):
         if usage == "Training":
             raise ValueError(
-                f"{faces.source} has no Training faces, only test faces; nothing can be held out"
+                f"{faces.source} has no Training faces, only test faces; nothing can be held out of them. "
+                f"Ask for {' or '.join(sorted(set(faces.usage.tolist())))}"
             )
         faces = _held_out(faces, usage, share, seed)
     return faces

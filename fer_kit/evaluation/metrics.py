@@ -11,9 +11,12 @@ from scipy.stats import binomtest, norm
 def confusion_matrix(labels, predicted, classes):
     """Return the counts int64 (classes, classes): rows are true labels, columns predicted ones.
 
-    `labels` and `predicted` are int (N,), 0 to `classes` - 1.
+    `labels` and `predicted` are int (N,), 0 to `classes` - 1; ValueError is raised for others.
     """
-    cells = np.asarray(labels, np.int64) * classes + np.asarray(predicted, np.int64)
+    both = np.array([labels, predicted], np.int64)
+    if not ((both >= 0) & (both < classes)).all():
+        raise ValueError(f"labels go from 0 to {classes - 1}; these from {both.min()} to {both.max()}")
+    cells = both[0] * classes + both[1]
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
 

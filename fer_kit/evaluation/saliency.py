@@ -16,12 +16,11 @@ from fer_kit.models.layers import all_layers, answers_of, find_layer
 def last_convolution(model):
     """Return the layer whose maps Grad-CAM explains: "last_conv", else the last with feature maps.
 
-    Raises ValueError when there is none.
+    Raises ValueError for a model without convolutions.
     """
     deep = list(all_layers(model))
-    maps = [layer for layer in deep if len(getattr(layer.output, "shape", ())) == 4]
-    if not maps:
-        raise ValueError(f"{model.name} has no layer of feature maps (N, H, W, channels)")
+    first = deep.index(_first_convolution(model))
+    maps = [layer for layer in deep[first:] if len(getattr(layer.output, "shape", ())) == 4]
     return next((layer for layer in deep if layer.name == "last_conv"), maps[-1])
 
 
@@ -69,13 +68,13 @@ def grad_cam(model, images, emotion=None, layer=None):
         Heat float32 (N, 48, 48), 0 to 1.
 
     Raises:
-        ValueError: For an unknown layer, or a model without feature maps.
+        ValueError: For an unknown layer or emotion, or a model without convolutions.
     """
     layer = find_layer(model, layer) if isinstance(layer, str) else layer or last_convolution(model)
     maps = activations(model, images, layer)
     slope = _slope(model, images, emotion, lambda change: _after(layer, change), maps.shape)
     heat = np.maximum((maps * slope.mean((1, 2), keepdims=True)).sum(-1), 0)
-    heat = ops.image.resize(heat[..., None], images.shape[1:3], interpolation="bilinear")
+    heat = ops.image.resize(heat[..., None], np.shape(images)[1:3], interpolation="bilinear")
     return _to_one(ops.convert_to_numpy(heat)[..., 0])
 
 
@@ -93,8 +92,11 @@ def guided_backpropagation(model, images, emotion=None):
 
     Returns:
         float32 (N, 48, 48), -1 to 1.
+
+    Raises:
+        ValueError: For an unknown emotion, or a model without convolutions.
     """
-    first = next(layer for layer in all_layers(model) if isinstance(layer, _CONVOLUTIONS))
+    first = _first_convolution(model)
     shape = (len(images), *first.input.shape[1:])
     with ExitStack() as gates:
         for layer in filter(_is_relu, all_layers(model)):
@@ -120,11 +122,15 @@ def occlusion(model, images, emotion=None, patch=8, stride=4):
         stride: How far it moves each time, in pixels.
 
     Returns:
-        float32 (N, 48, 48), differences of probabilities.
+        float32 (N, 48, 48), differences of probabilities; 0 at an edge that no patch reaches.
+
+    Raises:
+        ValueError: For an unknown emotion.
     """
+    images = _input(images)[..., 0]
     rows = np.arange(len(images))
     before = model.predict(_input(images), verbose=0)
-    emotion = np.broadcast_to(before.argmax(1) if emotion is None else emotion, len(images))
+    emotion = before.argmax(1) if emotion is None else _checked_emotion(emotion, before.shape)
     loss = np.zeros(images.shape[:3], np.float32)
     times = np.zeros(images.shape[1:3], np.float32)
     for top in range(0, images.shape[1] - patch + 1, stride):
@@ -141,6 +147,25 @@ def occlusion(model, images, emotion=None, patch=8, stride=4):
 _CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
+def _first_convolution(model):
+    """The first layer that convolves. Raises ValueError where there is none."""
+    for layer in all_layers(model):
+        if isinstance(layer, _CONVOLUTIONS):
+            return layer
+    raise ValueError(f"{model.name} has no convolution, so no feature maps to look at")
+
+
+def _checked_emotion(emotion, shape):
+    """Labels int (N,) for `shape` (N, K). Raises ValueError for what is no label."""
+    count, emotions = shape
+    labels = np.broadcast_to(emotion, count)
+    if labels.dtype.kind not in "iu" or not ((labels >= 0) & (labels < emotions)).all():
+        raise ValueError(
+            f"emotion is {emotion!r}; give a whole number from 0 to {emotions - 1}, or one a face"
+        )
+    return labels
+
+
 def _slope(model, images, emotion, listen, shape):
     """The gradient of the emotion's score with respect to the values that `listen` sees, float32 of `shape`.
 
@@ -151,7 +176,7 @@ def _slope(model, images, emotion, listen, shape):
     def score(zero):
         with listen(lambda value: value + ops.cast(zero, value.dtype)):
             scores = answers_of(model, images)
-        wanted = ops.argmax(scores, axis=-1) if emotion is None else np.broadcast_to(emotion, len(images))
+        wanted = ops.argmax(scores, axis=-1) if emotion is None else _checked_emotion(emotion, scores.shape)
         return ops.sum(ops.cast(scores, "float32") * ops.one_hot(wanted, scores.shape[-1]))
 
     with _without_softmax(model):

@@ -13,7 +13,7 @@ from fer_kit.models.layers import weights_digest
 from fer_kit.runtime.locks import locked
 from fer_kit.runtime.names import by_door
 from fer_kit.training.batches import plain_faces
-from fer_kit.training.records import PATIENCE, emotions_of, open_model
+from fer_kit.training.records import PATIENCE, emotions_of, open_model, run_of
 from fer_kit.training.records.parts import are_learned, is_plain, score_name, write_predictions
 
 SHIFT = 2
@@ -36,7 +36,7 @@ def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None
         twins_from: The faces that the model was trained on, by default the Training faces of `faces`.
         names: The model's emotions in the order of its outputs. They are needed for a file that does not say
             them; a run, its best.keras and a network of `models.build` do. Of a Keras model in memory it is
-            assumed that it has the seven, the emotions of the faces, or six without disgust, and said.
+            assumed that it has the seven, the emotions of the faces, or six without disgust, with a warning.
         batch_size: How many faces are predicted at once.
 
     Returns:
@@ -66,7 +66,10 @@ def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None
     if twins_from is not None:
         twins = scored.has_twin_in(twins_from)
         about["twins_from"] = plain_faces(twins_from).fingerprint
-    leaks = [getattr(network, "about", {}).get("leak"), _learned_already(run, scored, usage, twins)]
+    leaks = [
+        getattr(network, "about", {}).get("leak"),
+        _learned_already(run or run_of(model), scored, usage, twins),
+    ]
     if any(leaks):
         about["leak"] = " and ".join(filter(None, leaks))
     scores = Scores(scored, predictions, usage, twins, left_out, augment, about)
@@ -114,10 +117,14 @@ def predict(model, images, augment=None, batch_size=256):
         float32 (N, K), rows that add up to 1.
 
     Raises:
-        ValueError: For an unknown `augment`, and for outputs that are no probabilities, naming the face.
+        ValueError: For an unknown `augment`, other images, and outputs that are no probabilities.
     """
     if augment not in VIEWS:
         raise ValueError(f"no test-time augmentation {augment!r}; there are {', '.join(map(repr, VIEWS))}")
+    if images.dtype != np.uint8 or images.ndim != 3 or not len(images):
+        raise ValueError(
+            f"images must be uint8 (N, 48, 48), and N at least 1; not {images.dtype} {images.shape}"
+        )
     total = 0
     for view in VIEWS[augment](images):
         answers = np.asarray(model.predict(view[..., None], batch_size=batch_size, verbose=0), np.float32)
@@ -238,10 +245,9 @@ def _assumed(model, network, faces):
             f"{network.name} has {outputs} outputs, the faces {len(faces.names)} emotions; "
             f"say which emotions the outputs stand for: names=(...)"
         )
-    if names != EMOTIONS:
-        warnings.warn(
-            f"{network.name} does not say which emotions its {outputs} outputs stand for; taken for "
-            f"{', '.join(names)}. Say it with names=(...)",
-            stacklevel=3,
-        )
+    warnings.warn(
+        f"{network.name} does not say which emotions its {outputs} outputs stand for; taken for "
+        f"{', '.join(names)}. Say it with names=(...)",
+        stacklevel=3,
+    )
     return names

@@ -35,6 +35,9 @@ CLEARLY_MORE = 0.1
 TRIED = 500
 """On how many faces the ranges are tried at most."""
 
+FEWEST = 100
+"""Of fewer faces, chance alone makes some range look right."""
+
 
 def adapt(network, values=(0, 255), logits=False):
     """Wrap a network that takes pictures of another size or in another range, or returns logits.
@@ -264,11 +267,13 @@ def refuse_other_range(network, faces):
     """Raise ValueError when a network can tell faces apart, but in another range of values than 0 to 255.
 
     It then gives one answer to almost all faces, and its score says nothing about it. `faces` is a FaceSet,
-    of which at most `TRIED` are looked at.
+    of which at most `TRIED` are looked at; fewer than `FEWEST`, or faces of one emotion, tell nothing.
     """
     from sklearn.metrics import adjusted_mutual_info_score
 
     some = faces.sample(TRIED)
+    if len(some) < FEWEST or len(np.unique(some.labels)) == 1:
+        return
     pixels = some.x.astype(np.float32)
     floats = takes_floats(network)
     answers = floats.predict(pixels, batch_size=256, verbose=0).argmax(1)

@@ -54,6 +54,8 @@ def load_model(path):
 
     if not Path(path).exists():
         raise FileNotFoundError(f"there is no model {path}")
+    if Path(path).is_dir():
+        raise ValueError(f"{path} is a folder; of a run, open its best.keras")
     if class_names(path) & {"Lambda", "__lambda__"}:
         raise ValueError(
             f"{path} has a Lambda layer: Python code of whoever wrote the file. It is not run; "

@@ -37,7 +37,7 @@ def build(name, classes=7, augment=True, gaussian_init=False, dropout=None):
         augment: True for the augmentation named in `MODELS`, a strength of `augmentation_layers`, or None
             for none.
         gaussian_init: Draw the convolutions' weights from N(0, 0.04) (zhao-init).
-        dropout: One rate, 0 to 1, for all Dropout layers in place of their own.
+        dropout: One rate, 0 to below 1, for all Dropout layers in place of their own.
 
     Returns:
         A `keras.Model`.
@@ -48,6 +48,7 @@ def build(name, classes=7, augment=True, gaussian_init=False, dropout=None):
     """
     require_channels_last()
     architecture = find_architecture(name)
+    classes = int(classes)
     if classes < 2:
         raise ValueError(f"a softmax needs at least two classes, not {classes}")
     x = faces = keras.Input((SIZE, SIZE, 1), dtype="uint8", name="faces")
@@ -160,8 +161,10 @@ def _set_pixels(layer, mean, variance):
 
 def _set_dropout(model, rate):
     found = [layer for layer in model.layers if isinstance(layer, layers.Dropout)]
-    if not found or not 0 <= rate < 1:
-        raise ValueError(f"{model.name} has {len(found)} dropout layers; dropout={rate} has to be in [0, 1)")
+    if not found:
+        raise ValueError(f"{model.name} has no Dropout layers; leave dropout={rate} out")
+    if not 0 <= rate < 1:
+        raise ValueError(f"dropout is {rate}; it has to lie between 0 and 1")
     for layer in found:
         layer.rate = rate
 

@@ -142,6 +142,7 @@ def scatter(points, labels, names, shares, title="Principal components", source=
     Returns:
         The Figure.
     """
+    labels = np.asarray(labels)
     dimensions = points.shape[1]
     space = {"projection": "3d" if dimensions == 3 else None}
     figure, (axis,) = grid(1, panel=(8, 6), subplot_kw=space)

@@ -4,6 +4,7 @@ Nothing is trained or scored here: all numbers are read from run records, so bot
 """
 
 import warnings
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -91,7 +92,7 @@ def finished_runs(records=RECORDS):
     Records that are damaged, and runs that learned from PrivateTest or were selected on it, are left out with
     a warning.
     """
-    runs = [Run(path.parent) for path in sorted(records.glob("*/config.json"))]
+    runs = [Run(path.parent) for path in sorted(Path(records).glob("*/config.json"))]
     return [run for run in runs if _is_result(run) and run.provenance["emotions"] == list(EMOTIONS)]
 
 
@@ -164,6 +165,7 @@ def result_table(records=RECORDS):
     by item and backbone. The last rows are `kit_vote`, when there are two networks to vote, without and
     with these weights, if PublicTest lets them vote.
     """
+    records = Path(records)
     runs = finished_runs(records)
     rows = {}
     for experiment in REPORT_NETWORKS:

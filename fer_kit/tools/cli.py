@@ -86,10 +86,10 @@ def argument(*flags, **settings):
 def run(options):
     """Run notebooks and show everything on one page.
 
-    Uses the data of --data, else FER_DATA, else data/, else the built-in sample. Without --only and --profile
-    it runs six lessons in smoke, a tour of a few minutes; with --profile all of them: about ten minutes in
-    smoke, hours in lab, hours to days in full. It says first how long they took elsewhere. Writes figures,
-    notebooks as HTML, and one page with all of it.
+    Uses the data of --data, else FER_DATA, else data/, else the built-in sample. Without --only and a
+    profile (--profile or FER_PROFILE) it runs six lessons in smoke, a tour of a few minutes; with a profile
+    all of them: about ten minutes in smoke, hours in lab, hours to days in full. It says first how long they
+    took elsewhere. Writes figures, notebooks as HTML, and one page with all of it.
     """
     from fer_kit.tools.run import run as run_notebooks
 
@@ -102,7 +102,7 @@ def doctor(options):
     """Examine a dataset.
 
     Counts faces, finds duplicates, twins, blanks and signs of tampering, and says what each finding means and
-    what to do. Exit status 1 when there is an error among the findings, or nothing can be read.
+    what to do. Exit status 1 for an error among the findings or in the files, 2 where there are none.
     """
     from fer_kit.data.doctor import examine_path
 
@@ -172,7 +172,7 @@ def evaluate(options):
 
     Scores a run or a model file on one usage of a dataset, or on any folder of faces sorted by emotion.
     PrivateTest is scored only when asked for, and a run keeps count of how often. For a test set that the
-    dataset lacks the same faces are held out of Training as by `train`.
+    dataset lacks, the faces that `train` held out with the same --hold-out are held out again.
     """
     options.allow_missing = True
     from fer_kit.training.records import find_model
@@ -365,7 +365,7 @@ COMMANDS = {
         OUTPUTS,
         DATA,
         *READING,
-        argument("--usage", choices=[*USAGES, "all"], help="which faces (default: PublicTest)"),
+        argument("--usage", choices=[*USAGES, "all"], help="default: PublicTest, of a plain folder all"),
         argument("--augment", choices=["flip", "ten-crop"], help="average over several views"),
         argument("--json", action="store_true", help="print all scores as JSON"),
     ],

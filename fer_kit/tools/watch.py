@@ -95,7 +95,7 @@ def classifier(model="kit-small", names=None):
             expects other values than 0 to 255 (tried on drawn faces).
     """
     start_keras()
-    if Path(model).suffix in EXPORTED:
+    if isinstance(model, (str, Path)) and Path(model).suffix in EXPORTED:
         return _exported(model, names)
     from fer_kit.data.sample.people import draw_sample
     from fer_kit.models.contract import check_from_elsewhere, check_names

@@ -99,8 +99,11 @@ def extract(faces, backbone, cache=None, batch_size=64):
         float32 (N, channels), a read-only np.memmap.
 
     Raises:
+        ValueError: Without faces.
         OSError: When the disk is full; it says how much room the features need.
     """
+    if not len(faces):
+        raise ValueError("there are no faces to compute features of")
     path = feature_file(faces, backbone, cache)
     kept = _open(path, faces, backbone)
     missing = np.arange(len(faces)) if kept is None else _missing(kept, backbone, path)

@@ -157,6 +157,7 @@ def _check_own(model, learned, precision, seed):
         check(model, learned)
     built_in = precision_of(model)
     if precision not in ("auto", built_in):
+        choose_precision(precision)  # refuses a name that Keras would not take either
         raise ValueError(
             f"precision={precision!r} is for a named model; {model.name} was built in {built_in}. Build it "
             f"after keras.config.set_dtype_policy({precision!r}), or leave precision out"

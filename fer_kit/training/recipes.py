@@ -79,9 +79,15 @@ class Recipe:
         for field, allowed in choices.items():
             if getattr(self, field) not in allowed:
                 raise ValueError(f"{field} is {getattr(self, field)!r}; choose from {allowed}")
+        for field, value in vars(self).items():
+            if hasattr(value, "item"):  # NumPy's numbers cannot be written into a record
+                object.__setattr__(self, field, value.item())
         for field in ("learning_rate", "batch_size", "epochs"):
             if not getattr(self, field) > 0:
                 raise ValueError(f"{field} is {getattr(self, field)}; it must be above 0")
+        for field in ("batch_size", "epochs"):
+            if getattr(self, field) % 1:
+                raise ValueError(f"{field} is {getattr(self, field)}; it must be a whole number")
 
 
 _KIT_SMALL = Recipe(

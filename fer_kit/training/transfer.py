@@ -63,8 +63,7 @@ def train_head(
 
     Raises:
         TypeError: For an option that does not exist.
-        ValueError: As `training.fit` does, for a recipe that needs pictures (mixup or a teacher), and for a
-            cache file of something else.
+        ValueError: As `training.fit` does, and for a recipe that needs pictures (mixup or a teacher).
         OSError: When the disk is full.
     """
     _check(train_head, options)

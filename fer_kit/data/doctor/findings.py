@@ -24,7 +24,8 @@ class Report:
 
     `findings` list of `Finding`, the most severe first; `facts` the numbers behind them, a dict that
     `json.dumps` can write; `rows` the faces they speak of, arrays of row numbers by name (`blank`,
-    `conflicting`, `twins`, `near`, `mirrored`, `relabelled`, `likely_wrong`), pairs as (P, 2);
+    `conflicting`, `near`, `mirrored`, in a copy of FER-2013 `relabelled`, with a model's probabilities
+    `likely_wrong`), pairs as (P, 2);
     `measures` a DataFrame with brightness, contrast and sharpness of every face.
     """
 

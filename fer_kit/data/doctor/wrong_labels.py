@@ -26,10 +26,11 @@ def likely_wrong_labels(probabilities, labels):
     if (
         probabilities.ndim != 2
         or len(probabilities) != len(labels)
-        or labels.max(initial=0) >= probabilities.shape[1]
+        or not ((labels >= 0) & (labels < probabilities.shape[1])).all()
     ):
         raise ValueError(
-            f"probabilities {probabilities.shape} do not fit {len(labels)} labels; expected (N, K)"
+            f"probabilities {probabilities.shape} do not fit {len(labels)} labels; expected (N, K), and "
+            "labels from 0 to K - 1 (leave out faces without one)"
         )
     own = probabilities[np.arange(len(labels)), labels]
     usual = np.full(probabilities.shape[1], np.inf)

@@ -247,7 +247,7 @@ def _train(model, faces, recipe, setting, folder, seed, callbacks=(), **options)
 
 def _with_epochs(recipe, epochs):
     recipe = find_recipe(recipe)
-    return replace(recipe, epochs=epochs) if epochs else recipe
+    return recipe if epochs is None else replace(recipe, epochs=epochs)
 
 
 def _config(model, faces, recipe, space, seed, options):

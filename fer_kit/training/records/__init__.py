@@ -17,5 +17,9 @@ from fer_kit.runtime.lazy import face
 
 __getattr__, __dir__, __all__ = face(
     __name__,
-    {"run": "PATIENCE RECORDS Run emotions_of find_model open_model recorded", "folders": "", "parts": ""},
+    {
+        "run": "PATIENCE RECORDS Run emotions_of find_model open_model recorded run_of",
+        "folders": "",
+        "parts": "",
+    },
 )

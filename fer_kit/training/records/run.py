@@ -304,7 +304,7 @@ def emotions_of(model, network, given=None):
     from fer_kit.models.contract import agreed_names, is_built_here
 
     told = getattr(network, "about", {}).get("emotions")
-    run = model if isinstance(model, Run) else _run_of(model)
+    run = model if isinstance(model, Run) else run_of(model)
     if run is not None and not told:
         told = run.provenance["emotions"]
     if names := agreed_names(network.name, told, given):
@@ -312,8 +312,8 @@ def emotions_of(model, network, given=None):
     return EMOTIONS if is_built_here(network) and network.output_shape[-1] == len(EMOTIONS) else None
 
 
-def _run_of(model):
-    """The run to which a path belongs: a run folder, or best.keras in it. None for anything else."""
+def run_of(model):
+    """Return the run to which a path belongs: a run folder, or best.keras in it. None for anything else."""
     if not isinstance(model, (str, Path)):
         return None
     path = Path(model)
@@ -338,7 +338,7 @@ def open_model(model):
 
     network = load_model(found)
     check_input(network)
-    if not network.about and (run := _run_of(found)):  # an older file says nothing of itself
+    if not network.about and (run := run_of(found)):  # an older file says nothing of itself
         network.about = run.about
     return network, None
 
