@@ -161,7 +161,7 @@ def test_last_convolution_is_found_without_its_name():
     network = keras.Model(faces, layers.Dense(2)(layers.Flatten()(maps)))
     assert saliency.last_convolution(network).name == "only"
     no_maps = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
-    with pytest.raises(ValueError, match="no layer of feature maps"):
+    with pytest.raises(ValueError, match="has no convolution"):
         saliency.last_convolution(no_maps)
 
 

@@ -259,7 +259,7 @@ def test_the_same_seed_gives_the_same_weights():
 def test_one_dropout_rate_for_all():
     model = build("hejslet-light", dropout=0.1)
     assert {layer.rate for layer in of(model, keras.layers.Dropout)} == {0.1}
-    with pytest.raises(ValueError, match="zhao-resnet has 0 dropout layers"):
+    with pytest.raises(ValueError, match="zhao-resnet has no Dropout layers"):
         build("zhao-resnet", dropout=0.1)
 
 

@@ -87,6 +87,8 @@ def test_numbers_of_numpy_are_taken():
     assert type(settings.choose_seed(np.int64(3))) is int
     assert augmentation_layers("light", seed=np.int64(3))
     assert models.build("kit-small", np.int64(3), augment=None).output_shape[-1] == 3
+    with pytest.raises(TypeError):
+        models.build("kit-small", 2.7)
 
 
 @pytest.mark.parametrize("seed", [1.5, "3", -1, 2**32])
@@ -99,13 +101,6 @@ def test_a_seed_is_a_whole_number(seed):
 def test_there_is_no_half_an_epoch(name):
     with pytest.raises(ValueError, match=f"{name} is 1.5; it must be a whole number"):
         replace(RECIPES["hejslet"], **{name: 1.5})
-
-
-def test_an_empty_variable_is_not_set(monkeypatch):
-    for name in ("FER_OUT", "FER_SEED", "FER_PROFILE"):
-        monkeypatch.setenv(name, "")
-    assert (settings.output_dir().name, settings.choose_seed()) == ("output", 0)
-    assert settings.profile().name == "lab"
 
 
 # ---- faces and labels ----

@@ -4,6 +4,8 @@ Augment Training faces only, and only after a split: a changed copy on the other
 still the same face.
 """
 
+import operator
+
 import numpy as np
 
 
@@ -130,7 +132,7 @@ def augmentation_layers(strength="hejslet", seed=None):
         raise ValueError(f"no augmentation {strength!r}; there are {', '.join(_LAYERS)}")
     built = []
     for number, (kind, options) in enumerate(_LAYERS[strength]):
-        layer_seed = None if seed is None else int(seed) + number
+        layer_seed = None if seed is None else operator.index(seed) + number
         built.append(getattr(keras.layers, kind)(**options, seed=layer_seed, dtype="float32"))
     return built
 

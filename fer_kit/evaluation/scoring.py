@@ -66,10 +66,7 @@ def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None
     if twins_from is not None:
         twins = scored.has_twin_in(twins_from)
         about["twins_from"] = plain_faces(twins_from).fingerprint
-    leaks = [
-        getattr(network, "about", {}).get("leak"),
-        _learned_already(run or run_of(model), scored, usage, twins),
-    ]
+    leaks = [getattr(network, "about", {}).get("leak"), _learned_already(model, scored, usage, twins)]
     if any(leaks):
         about["leak"] = " and ".join(filter(None, leaks))
     scores = Scores(scored, predictions, usage, twins, left_out, augment, about)
@@ -83,12 +80,13 @@ def evaluate(model, faces, usage=None, augment=None, twins_from=None, names=None
     return scores
 
 
-def _learned_already(run, scored, usage, twins):
-    """Return in words how many of the faces to score a `Run` learned from, None if hardly any.
+def _learned_already(model, scored, usage, twins):
+    """Return in words how many of these faces a run, or its best.keras, learned from; None if hardly any.
 
     Of a dataset without test faces another share may have been held out in training. A tenth and less may be
     twins of Training faces that are not among these (of FER-2013's test faces 8 % are).
     """
+    run = run_of(model)
     if run is None:
         return None
     if usage == "all":

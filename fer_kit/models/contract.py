@@ -35,7 +35,7 @@ CLEARLY_MORE = 0.1
 TRIED = 500
 """On how many faces the ranges are tried at most."""
 
-FEWEST = 100
+FEWEST = 50
 """Of fewer faces, chance alone makes some range look right."""
 
 

@@ -6,6 +6,7 @@ network itself is a function of `networks`.
 """
 
 import math
+import operator
 import statistics
 import time
 
@@ -48,7 +49,7 @@ def build(name, classes=7, augment=True, gaussian_init=False, dropout=None):
     """
     require_channels_last()
     architecture = find_architecture(name)
-    classes = int(classes)
+    classes = operator.index(classes)
     if classes < 2:
         raise ValueError(f"a softmax needs at least two classes, not {classes}")
     x = faces = keras.Input((SIZE, SIZE, 1), dtype="uint8", name="faces")

@@ -43,7 +43,7 @@ def profile():
 
     Raises ValueError for a name that is not smoke, lab or full.
     """
-    name = os.environ.get("FER_PROFILE") or "lab"
+    name = os.environ.get("FER_PROFILE", "lab")
     if name not in PROFILES:
         raise ValueError(f"FER_PROFILE is {name!r}; set it to one of {', '.join(PROFILES)}")
     return PROFILES[name]
@@ -60,7 +60,7 @@ def choose_seed(seed=None):
         if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**32:
             raise ValueError(f"the seed is {seed!r}; give a whole number from 0 to {2**32 - 1}")
         return int(seed)
-    text = os.environ.get("FER_SEED") or "0"
+    text = os.environ.get("FER_SEED", "0")
     if not re.fullmatch("[0-9]{1,10}", text) or int(text) >= 2**31:
         raise ValueError(f"FER_SEED is {text!r}; set it to a whole number from 0 to {2**31 - 1}")
     return int(text)
@@ -148,7 +148,7 @@ def output_dir(faces=None, profile_name=None):
             of its fingerprint. With a FER_SEED other than 0 the folder is `<profile>-seed-<number>`.
         profile_name: Another profile than the one in force.
     """
-    root = Path(os.environ.get("FER_OUT") or "output").expanduser()
+    root = Path(os.environ.get("FER_OUT", "output")).expanduser()
     if faces is None:
         return root
     name = re.sub(r"[^a-z0-9]+", "-", Path(faces.source).stem.lower()).strip("-") or "faces"

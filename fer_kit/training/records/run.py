@@ -304,7 +304,7 @@ def emotions_of(model, network, given=None):
     from fer_kit.models.contract import agreed_names, is_built_here
 
     told = getattr(network, "about", {}).get("emotions")
-    run = model if isinstance(model, Run) else run_of(model)
+    run = run_of(model)
     if run is not None and not told:
         told = run.provenance["emotions"]
     if names := agreed_names(network.name, told, given):
@@ -313,7 +313,9 @@ def emotions_of(model, network, given=None):
 
 
 def run_of(model):
-    """Return the run to which a path belongs: a run folder, or best.keras in it. None for anything else."""
+    """Return a `Run` or that of a path, a run folder or best.keras in it. None for anything else."""
+    if isinstance(model, Run):
+        return model
     if not isinstance(model, (str, Path)):
         return None
     path = Path(model)
