@@ -38,7 +38,7 @@ def convolving():
 
 def test_of_a_few_faces_no_range_is_guessed(faces):
     """Chance alone tells a handful apart in some range, and faces of one emotion in any."""
-    for seed in range(10):
+    for seed in range(4):
         keras.utils.set_random_seed(seed)
         network = plain_network()
         for few in (faces.sample(10, seed), faces.of("happy").sample(300, seed)):
