@@ -23,10 +23,11 @@ from fer_kit.models.portable import ABOUT, portable_config
 from fer_kit.models.pretrained import WEIGHTS, load_model
 from fer_kit.models.zoo import multiply_accumulates
 from fer_kit.runtime.files import check_free, file_digest, read_json, replacing, write_json
+from fer_kit.runtime.locks import locked
 from fer_kit.studies import tuning
 from fer_kit.studies.reproduction import finished_runs
 from fer_kit.training.recipes import differences
-from fer_kit.training.records import RECORDS, Run
+from fer_kit.training.records import PATIENCE, RECORDS, Run
 from fer_kit.training.records.parts import SMALL, score_name
 
 LIMIT = 0.002
@@ -218,8 +219,7 @@ def add_views(name, faces, records=RECORDS):
     runs = [run for run in finished_runs(records) if run.score("PrivateTest") == score]
     if not runs:
         raise ValueError(f"no record has the PrivateTest score of {name}'s card; keep its run first")
-    metrics = runs[0].metrics
-    if any(known.get("augment") == "ten-crop" for known in metrics["scores"].values()):
+    if any(known.get("augment") == "ten-crop" for known in runs[0].metrics["scores"].values()):
         raise ValueError(f"{runs[0].folder} was scored in ten views before; once is enough")
     if faces.private_test.fingerprint != score["dataset"]["fingerprint"]:
         raise ValueError(
@@ -227,11 +227,12 @@ def add_views(name, faces, records=RECORDS):
             "give that dataset with --data"
         )
     model = pretrained.load_pretrained(name)
-    for usage in ("PublicTest", "PrivateTest"):
-        numbers = evaluate(model, faces, usage, augment="ten-crop").as_json()
-        metrics["scores"][score_name(numbers)] = numbers
-    metrics["private_test_scored"] += 1
-    runs[0].write_metrics(metrics)
+    scored = [evaluate(model, faces, usage, "ten-crop").as_json() for usage in ("PublicTest", "PrivateTest")]
+    with locked(runs[0].folder, PATIENCE):  # nobody else's score comes between reading and writing
+        metrics = runs[0].metrics
+        metrics["scores"] |= {score_name(numbers): numbers for numbers in scored}
+        metrics["private_test_scored"] += 1
+        runs[0].write_metrics(metrics)
     return runs[0]
 
 
