@@ -113,13 +113,13 @@ class FaceTracker:
 
 
 class _Look:
-    """What the tracker looks at: the frame made small, and grey."""
+    """What the tracker looks at: the frame made small, once with blue first and once grey."""
 
     def __init__(self, frame):
-        self.frame, self.scale = shrink(frame, LONGEST)
+        small, self.scale = shrink(frame, LONGEST)
         self.shape = frame.shape
-        self.blue_first = cv2.cvtColor(self.frame, cv2.COLOR_RGB2BGR)  # as the colour names of KCF expect it
-        self.grey = cv2.cvtColor(self.frame, cv2.COLOR_RGB2GRAY)
+        self.blue_first = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)  # as the colour names of KCF expect it
+        self.grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         self.thumbnail = cv2.resize(self.grey, (16, 12), interpolation=cv2.INTER_AREA)
         self.is_dark = self.grey.mean() < DARK
 

@@ -127,20 +127,20 @@ def occlusion(model, images, emotion=None, patch=8, stride=4):
     Raises:
         ValueError: For an unknown emotion.
     """
-    images = _input(images)[..., 0]
+    images = _input(images)
     rows = np.arange(len(images))
-    before = model.predict(_input(images), verbose=0)
+    before = model.predict(images, verbose=0)
     emotion = before.argmax(1) if emotion is None else _checked_emotion(emotion, before.shape)
     loss = np.zeros(images.shape[:3], np.float32)
     times = np.zeros(images.shape[1:3], np.float32)
     for top in range(0, images.shape[1] - patch + 1, stride):
         for left in range(0, images.shape[2] - patch + 1, stride):
-            place = (..., slice(top, top + patch), slice(left, left + patch))
+            place = (slice(None), slice(top, top + patch), slice(left, left + patch))
             hidden = images.copy()
             hidden[place] = 128
-            after = model.predict(_input(hidden), verbose=0)
+            after = model.predict(hidden, verbose=0)
             loss[place] += (before - after)[rows, emotion][:, None, None]
-            times[place] += 1
+            times[place[1:]] += 1
     return loss / np.maximum(times, 1)
 
 
