@@ -14,7 +14,8 @@ if SCRATCH:  # workers and kernels inherit it
         os.environ.pop(name, None)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # As many workers as cores: more threads would only wait for one another.
+    # A worker more than the two cores of CI, for one of them always waits for a kernel or a file; with more
+    # threads they would only wait for one another.
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     # Lessons share runs, and only one process at a time may write into a run's folder.
