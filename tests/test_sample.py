@@ -6,7 +6,14 @@ import pytest
 from fer_kit.data.emotions import EMOTIONS, OFFICIAL_COUNTS
 from fer_kit.data.loading import load_faces
 from fer_kit.data.sample.expressions import ACTION_UNITS, PROTOTYPES
-from fer_kit.data.sample.people import CONFUSED_WITH, describe_sample, draw_people, draw_sample, true_labels
+from fer_kit.data.sample.people import (
+    CONFUSED_WITH,
+    describe_sample,
+    draw_hair_sample,
+    draw_people,
+    draw_sample,
+    true_labels,
+)
 from fer_kit.data.sample.votes import draw_votes
 
 
@@ -36,9 +43,14 @@ def test_proportions_are_those_of_fer_2013(tenth):
     assert np.abs(counts.to_numpy() - official / 10).max() < 1.5
 
 
-def test_too_few_faces_are_refused():
-    with pytest.raises(ValueError, match="at least 21 faces"):
+@pytest.mark.parametrize("count", [-3, 0, 1.5, 30.5, "30", None])
+def test_only_whole_numbers_of_faces_are_drawn(count):
+    for draw, least in ((draw_sample, 21), (draw_hair_sample, 1), (lambda n: draw_people("happy", n), 1)):
+        with pytest.raises(ValueError, match=f"cannot draw {count!r} .* from {least}"):
+            draw(count)
+    with pytest.raises(ValueError, match="cannot draw 20 faces; give a whole number from 21"):
         draw_sample(20)
+    assert len(draw_people("happy", np.int64(2))) == 2 and len(draw_hair_sample(1)) == 1
 
 
 def test_a_seed_stands_for_the_same_faces_whatever_numpy_s_global_state(faces):

@@ -5,6 +5,8 @@ and blank images. `true_labels` tells what each face really shows, so that a sea
 `draw_hair_sample` draws a stand-in for UTKFace: faces with short or long hair.
 """
 
+import numbers
+
 import numpy as np
 
 from fer_kit.data.emotions import EMOTIONS, OFFICIAL_COUNTS, USAGES
@@ -168,8 +170,8 @@ def draw_people(shown, count=1, seed=0, intensity=1.0, alike=None):
             {"skin": 0.4}, {"age": 0.4} (lines, 0 for none) or {"roll": 0.3} (a tilt in radians).
 
     Raises:
-        ValueError: For an emotion that is not one of the seven, a unit that is not in `ACTION_UNITS`, or a
-            name in `alike` that faces do not have.
+        ValueError: For an emotion that is not one of the seven, a unit that is not in `ACTION_UNITS`, a
+            name in `alike` that faces do not have, or a `count` that is not a whole number from 1.
     """
     if isinstance(shown, str):
         if shown not in EMOTIONS:
@@ -178,6 +180,7 @@ def draw_people(shown, count=1, seed=0, intensity=1.0, alike=None):
     strange = [unit for unit in shown if unit not in ACTION_UNITS]
     if strange:
         raise ValueError(f"drawn faces have no action unit {strange[0]!r}; they have {list(ACTION_UNITS)}")
+    _check_count(count, "people")
     fields = random_people(count, np.random.default_rng([seed, 2]), alike)
     fields |= {"hand": np.zeros(count), "shades": np.zeros(count)}
     units = np.array([[intensity * shown.get(unit, 0) for unit in ACTION_UNITS]] * count, dtype=float)
@@ -192,6 +195,7 @@ def draw_hair_sample(faces=3000, seed=0):
     gender, and nothing here pretends that they have. Skin is smooth or lined, dark or light, as `files` say
     (`drawn/lined_dark_00017`); dark is rare.
     """
+    _check_count(faces, "faces")
     rng = np.random.default_rng([seed, 20])
     crowd = random_people(3 * faces + 100, rng)
     dark = np.flatnonzero(crowd["skin"] < 0.5)[: round(DARK * faces)]
@@ -214,11 +218,16 @@ def draw_hair_sample(faces=3000, seed=0):
     )
 
 
+def _check_count(count, things, least=1):
+    """Raise ValueError unless `count` is a whole number from `least`."""
+    if not isinstance(count, numbers.Integral) or count < least:
+        raise ValueError(f"cannot draw {count!r} {things}; give a whole number from {least}")
+
+
 def _counts(faces):
     """Faces per usage and emotion, int (3, 7), in FER-2013's proportions and at least one in each."""
     official = np.array([OFFICIAL_COUNTS[u] for u in USAGES])
-    if faces < official.size:
-        raise ValueError(f"a sample needs at least {official.size} faces, not {faces}")
+    _check_count(faces, "faces", official.size)
     share = official / official.sum() * faces
     counts = np.maximum(share.astype(int), 1)
     while counts.sum() < faces:
