@@ -14,8 +14,8 @@ if SCRATCH:  # workers and kernels inherit it
         os.environ.pop(name, None)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # A worker more than the two cores of CI, for one of them always waits for a kernel or a file; with more
-    # threads they would only wait for one another.
+    # There is a worker more than CI has cores, for while one waits for a kernel or a file. More threads would
+    # only wait for one another.
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     # Lessons share runs, and only one process at a time may write into a run's folder.

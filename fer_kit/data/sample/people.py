@@ -118,7 +118,7 @@ def draw_sample(faces=3589, seed=0):
         A FaceSet whose `files` are names like `sample/Training_00017`.
 
     Raises:
-        ValueError: `faces` is below 21.
+        ValueError: `faces` is below 21, or no whole number.
     """
     plan = _plan(faces, seed)
     rng = np.random.default_rng([seed, 1])
@@ -193,7 +193,7 @@ def draw_hair_sample(faces=3000, seed=0):
 
     The same ones for the same `seed`, all of usage Training, each of another person. Drawn faces have no
     gender, and nothing here pretends that they have. Skin is smooth or lined, dark or light, as `files` say
-    (`drawn/lined_dark_00017`); dark is rare.
+    (`drawn/lined_dark_00017`); dark is rare. Raises ValueError unless `faces` is a whole number from 1.
     """
     _check_count(faces, "faces")
     rng = np.random.default_rng([seed, 20])
