@@ -230,6 +230,20 @@ def test_every_recorded_baseline_is_whole():
 # ---- bad input ----
 
 
+def test_names_that_no_baseline_has_are_refused_before_any_is_fitted(few, tmp_path):
+    with pytest.raises(ValueError, match="no baseline 'hog-knnn'; did you mean 'hog-knn'"):
+        fit_baselines(few, tmp_path, ["pixels-knn", "hog-knnn"])
+    assert not list(tmp_path.iterdir())
+    fit_baselines(few, tmp_path, "pixels-knn")
+    assert table(tmp_path, "pixels-knn").index.tolist() == ["pixels-knn"]
+    for wrong in ("pixels", ["hog"], ["pixels-knn", None]):
+        with pytest.raises(ValueError, match="no baseline"):
+            table(tmp_path, wrong)
+    for usage in ("Training", "privatetest", None, 1):
+        with pytest.raises(ValueError, match="no usage .* there are|no usage .* There are"):
+            table(tmp_path, usage=usage)
+
+
 def test_unknown_baselines_are_told_the_nearest(few, tmp_path):
     with pytest.raises(ValueError, match="did you mean 'hog-linear-svm'"):
         fit_baseline("hog-linearsvm", few, tmp_path)

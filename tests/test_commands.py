@@ -7,6 +7,7 @@ import subprocess
 import sys
 import types
 import warnings
+from pathlib import Path
 
 import cv2
 import keras
@@ -198,6 +199,14 @@ def test_so_does_a_command(module, command, tmp_path):
     done = subprocess.run(script, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert f"fer-kit[{EXTRAS[module]}]" in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_before_the_installation_one_line_says_how():
+    kit = {"PYTHONPATH": os.fspath(Path(cli.__file__).parents[2])}
+    script = [sys.executable, "-S", "-m", "fer_kit", "doctor", "sample"]  # -S: without what pip installs
+    done = subprocess.run(script, capture_output=True, text=True, env=os.environ | kit, check=False)
+    assert done.returncode == 2 and not done.stdout
+    assert done.stderr.count("\n") == 1 and "pip install -r requirements.txt" in done.stderr
 
 
 @pytest.mark.parametrize("wheel", ["opencv-contrib-python-headless", "opencv-contrib-python"])

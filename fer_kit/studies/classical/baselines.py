@@ -47,6 +47,8 @@ NETWORK = "network-linear-svm"
 WHOLE = "hog-exact-rbf-svm-on-all-faces"
 """The kernel SVM without the shortcut on all faces: its time grows with the square of their number."""
 
+KNOWN = (*BASELINES, NETWORK, WHOLE)
+
 EXACT = 4000
 """How many Training faces an exact kernel SVM is fitted to: its time grows with the square of them."""
 
@@ -153,15 +155,22 @@ def parts_of(name, run=None):
 
     Raises ValueError for an unknown name, with the nearest ones, and for `NETWORK` without a `run`.
     """
-    known = (*BASELINES, NETWORK, WHOLE)
-    if name not in known:
-        raise ValueError(unknown("baseline", name, known))
+    _known(name)
     first, _, kind = name.partition("-")
     if name != NETWORK:
         return find_descriptor(first), kind
     if run is None:
         raise ValueError(f"{NETWORK} needs the run of a trained network: run=fer_kit.fit(...)")
     return NetworkEmbedding(run), kind
+
+
+def _known(names):
+    """Return one name or several as a tuple. Raises ValueError for one that is no baseline's."""
+    names = (names,) if isinstance(names, str) else tuple(names)
+    for name in names:
+        if name not in KNOWN:
+            raise ValueError(unknown("baseline", name, KNOWN))
+    return names
 
 
 def classifier(kind, faces, features):
@@ -201,15 +210,11 @@ def fit_baselines(faces, out, names=BASELINES, select_on="PublicTest", run=None)
         names: Which baselines, by default all of `BASELINES`.
         select_on: "PublicTest" or "folds", see `fit_baseline`.
         run: The network of `NETWORK`, a `records.Run`.
-
-    Returns:
-        A DataFrame, see `table`.
     """
-    for name in names:
+    for name in _known(names):
         record = fit_baseline(name, faces, out, select_on, run)
         score = record["scores"]["PrivateTest"]["accuracy"]
-        seconds = record["seconds"]
-        spent = f"searched {seconds['search']:.0f} s, fitted {seconds['fit']:.0f} s"
+        spent = "searched {search:.0f} s, fitted {fit:.0f} s".format(**record["seconds"])
         print(f"{name:20} PrivateTest {score:.1%}   {spent}   {_in_words(record['settings'])}")
     return table(out, names)
 
@@ -267,7 +272,7 @@ def score_model(model, faces):
     training = faces.training
     microseconds = {}
     scores = {}
-    for usage in ("PublicTest", "PrivateTest"):
+    for usage in USAGES[1:]:
         part = faces.part(usage)
         begin = time.process_time()
         predicted = model.predict(part.images)
@@ -283,13 +288,16 @@ def table(folder, names=None, usage="PrivateTest"):
 
     Columns: accuracy, twin_free, macro_f1 (0-1) on `usage`; fit_seconds (on features that are ready) and
     predict_us (microseconds per face, from pixels to label), both processor time; learnt_from, how many
-    faces it was fitted to. A damaged record is left out with a warning.
+    faces it was fitted to. A damaged record is left out with a warning, an unknown name or usage refused.
 
     Args:
         folder: Where the records lie.
         names, usage: Only these baselines, by default all; the scores on PublicTest or PrivateTest.
     """
+    if usage not in USAGES[1:]:
+        raise ValueError(unknown("usage", usage, USAGES[1:]))
     rows = {}
+    names = names and _known(names)
     for path in sorted(Path(folder).glob("*.json")):
         try:
             record = _read(path)
@@ -302,15 +310,9 @@ def table(folder, names=None, usage="PrivateTest"):
 
 
 def _row(record, score):
-    """The row of a record, with its score on one usage."""
-    return {
-        "accuracy": score["accuracy"],
-        "twin_free": score["accuracy_twin_free"],
-        "macro_f1": score["macro_f1"],
-        "fit_seconds": record["seconds"]["fit"],
-        "predict_us": record["predict_us"],
-        "learnt_from": record["learnt_from"],
-    }
+    row = {"accuracy": score["accuracy"], "twin_free": score["accuracy_twin_free"]}
+    row |= {"macro_f1": score["macro_f1"], "fit_seconds": record["seconds"]["fit"]}
+    return row | {"predict_us": record["predict_us"], "learnt_from": record["learnt_from"]}
 
 
 def _search(kind, features, learnt, descriptor, faces, select_on):
@@ -332,10 +334,8 @@ def _search(kind, features, learnt, descriptor, faces, select_on):
         model.set_params(memory=folder)  # scaling and kernel are fitted once for all C
         search = GridSearchCV(model, grid, scoring="accuracy", cv=parts, refit=False, error_score="raise")
         results = search.fit(X, y).cv_results_
-    tried = [
-        {"settings": tried, "accuracy": float(accuracy)}
-        for tried, accuracy in zip(results["params"], results["mean_test_score"], strict=True)
-    ]
+    scored = zip(results["params"], results["mean_test_score"], strict=True)
+    tried = [{"settings": one, "accuracy": float(accuracy)} for one, accuracy in scored]
     return {"settings": search.best_params_, "searched_with": len(rows), "tried": tried}
 
 
