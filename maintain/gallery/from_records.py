@@ -200,18 +200,18 @@ def of_murphy(records):
     made = _made_from(base.provenance, list(runs))
     if six:
         report_id, caption, figure = _without_disgust(base, six)
-        made = made | {"record": [base.folder.name, six.folder.name]}
-        yield report_id, f"{base.config['model']}: {caption}.", figure, made
+        both = made | {"record": [base.folder.name, six.folder.name]}
+        yield report_id, f"{base.config['model']}: {caption}.", figure, both
     histories = {run.folder.name: run.history for run in runs.values()}
     figure = studies.compare_histories(histories, "PublicTest", base.source)
-    made = made | {"record": list(runs)}
     yield "murphy-fig5", "Six emotions are another task: that curve cannot be compared.", figure, made
     studied = [Run(path.parent) for path in sorted(records.glob("studies/murphy-*/config.json"))]
     scored = {run.folder.name: run.score("PrivateTest") for run in (*stages, *studied)}
     scores = {name: (one["accuracy"], tuple(one["interval"])) for name, one in scored.items() if one}
     figure = results.compare_models(scores, "murphy's experiments, PrivateTest", base.source)
     made = made | {"record": [run.folder.relative_to(records).as_posix() for run in (*stages, *studied)]}
-    yield "murphy-results", "Beside murphy-base; murphy-finetune is also smaller and augmented.", figure, made
+    caption = "Each name says what was changed; murphy-finetune also has smaller pictures and augmentation."
+    yield "murphy-results", caption, figure, made
 
 
 def _by_size(plain):

@@ -207,11 +207,11 @@ def fit_baselines(faces, out, names=BASELINES, select_on="PublicTest", run=None)
     Args:
         faces: A FaceSet with Training, PublicTest and PrivateTest faces.
         out: The folder of their records.
-        names: Which baselines, by default all of `BASELINES`.
+        names: One baseline or several, by default all of `BASELINES`.
         select_on: "PublicTest" or "folds", see `fit_baseline`.
         run: The network of `NETWORK`, a `records.Run`.
     """
-    for name in _known(names):
+    for name in (names := _known(names)):
         record = fit_baseline(name, faces, out, select_on, run)
         score = record["scores"]["PrivateTest"]["accuracy"]
         spent = "searched {search:.0f} s, fitted {fit:.0f} s".format(**record["seconds"])
@@ -292,16 +292,16 @@ def table(folder, names=None, usage="PrivateTest"):
 
     Args:
         folder: Where the records lie.
-        names, usage: Only these baselines, by default all; the scores on PublicTest or PrivateTest.
+        names, usage: One baseline or several, by default all; PublicTest or PrivateTest.
     """
     if usage not in USAGES[1:]:
         raise ValueError(unknown("usage", usage, USAGES[1:]))
+    chosen = None if names is None else _known(names)
     rows = {}
-    names = names and _known(names)
     for path in sorted(Path(folder).glob("*.json")):
         try:
             record = _read(path)
-            if names is None or record["baseline"] in names:
+            if chosen is None or record["baseline"] in chosen:
                 rows[record["baseline"]] = _row(record, record["scores"][usage])
         except ValueError as error:
             warnings.warn(f"left out of the table: {error}", stacklevel=2)
